@@ -1,0 +1,33 @@
+"""The errors that Knowscape raises on purpose.
+
+Every message names the bad value, the accepted ones and the next command to type.  `exit_code` is what the
+command line returns for it.
+"""
+
+__all__ = ["DamageError", "KnowscapeError", "MissingExtraError", "UsageError"]
+
+
+class KnowscapeError(Exception):
+    """The work failed for a reason that the message explains."""
+
+    exit_code = 1
+
+
+class UsageError(KnowscapeError):
+    """The request itself is wrong: an unknown option, a path that is not there, an unreadable format."""
+
+    exit_code = 2
+
+
+class DamageError(KnowscapeError):
+    """Stored data is not what was written."""
+
+    exit_code = 3
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is needed and is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'")
+        self.extra = extra
