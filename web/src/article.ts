@@ -1,0 +1,164 @@
+/** The panel with one article, and the small card that follows the pointer. */
+
+import { byId, element } from "./dom";
+import { mapX, mapY, NO_REGION, type MapInfo, type Points, type Texts } from "./payload";
+
+/** Everything the page knows about the documents. */
+export interface Library {
+  map: MapInfo;
+  points: Points;
+  titles: readonly string[];
+  texts: Texts;
+}
+
+/** The names of the regions around an article, coarse to fine. */
+export function regionPath({ map, points }: Library, index: number): string[] {
+  const path: string[] = [];
+  let at: number | null = points.region[index] ?? NO_REGION;
+  for (let level = map.levels.length - 1; level >= 0 && at !== null && at !== NO_REGION; level--) {
+    const region: MapInfo["levels"][number][number] | undefined = map.levels[level]?.[at];
+    if (!region) break;
+    if (path[0] !== region.label) path.unshift(region.label);
+    at = region.parent;
+  }
+  return path;
+}
+
+/** Return the address if it leads to the web, otherwise null: a corpus is data and may hold anything. */
+export function webAddress(url: string | null): URL | null {
+  if (!url) return null;
+  try {
+    const parsed = new URL(url);
+    return parsed.protocol === "https:" || parsed.protocol === "http:" ? parsed : null;
+  } catch {
+    return null;
+  }
+}
+
+export function firstWords(text: string, most = 150): string {
+  const flat = text.replace(/\s+/g, " ").trim();
+  if (flat.length <= most) return flat;
+  const cut = flat.slice(0, most);
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), most * 0.6)).replace(/[\s.,;:–-]+$/, "")} …`;
+}
+
+export class ArticlePanel {
+  private readonly panel = byId("article");
+  private readonly title = byId("article-title");
+  private readonly path = byId("article-path");
+  private readonly body = byId("article-body");
+  private readonly foot = byId("article-foot");
+  private opened: number | null = null;
+
+  constructor(
+    private readonly library: Library,
+    private readonly closed: () => void,
+  ) {
+    byId("article-close").addEventListener("click", () => this.close());
+    this.panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.close();
+    });
+  }
+
+  get index(): number | null {
+    return this.opened;
+  }
+
+  open(index: number, takeFocus: boolean): void {
+    this.opened = index;
+    this.title.textContent = this.library.titles[index] ?? "";
+    this.path.textContent = regionPath(this.library, index).join(" · ");
+    this.body.replaceChildren(element("p", { class: "quiet", text: "Loading the text …" }));
+    this.foot.replaceChildren(this.trust(index));
+    this.panel.hidden = false;
+    this.panel.scrollTop = 0;
+    if (takeFocus) this.title.focus({ preventScroll: true });
+    void this.fill(index);
+  }
+
+  close(): void {
+    if (this.opened === null) return;
+    this.opened = null;
+    this.panel.hidden = true;
+    this.closed();
+  }
+
+  private async fill(index: number): Promise<void> {
+    try {
+      const { text, url, source } = await this.library.texts.article(index);
+      if (this.opened !== index) return;
+      const paragraphs = text.split(/\n+/).filter((line) => line.trim());
+      this.body.replaceChildren(...paragraphs.map((line) => element("p", { text: line })));
+      const address = webAddress(url);
+      if (address) this.foot.prepend(this.link(address, source));
+      else if (source) this.foot.prepend(element("p", { class: "quiet", text: `Source: ${source}` }));
+    } catch (error) {
+      if (this.opened !== index) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.body.replaceChildren(element("p", { class: "quiet", text: message }));
+    }
+  }
+
+  private link(address: URL, source: string | null): HTMLElement {
+    const attributes = { href: address.href, target: "_blank", rel: "noopener noreferrer" };
+    const where = source ?? address.hostname.replace(/^www\./, "");
+    return element("a", { class: "outward", text: `Read it at ${where}`, attributes });
+  }
+
+  private trust(index: number): HTMLElement {
+    const kept = Math.round(((this.library.points.recall[index] ?? 0) / 255) * 10);
+    return element("p", { class: "quiet", text: `${kept} of its 10 nearest articles are its nearest on the map, too.` });
+  }
+}
+
+const CARD_GAP = 16;
+
+export class HoverCard {
+  private readonly card = byId("hover");
+  private readonly title = byId("hover-title");
+  private readonly words = byId("hover-words");
+  private shown: number | null = null;
+
+  constructor(private readonly library: Library) {}
+
+  get index(): number | null {
+    return this.shown;
+  }
+
+  show(index: number | null, screen: { x: number; y: number }): void {
+    if (index === null) return this.hide();
+    if (index !== this.shown) this.fill(index);
+    this.place(screen);
+  }
+
+  hide(): void {
+    this.shown = null;
+    this.card.hidden = true;
+  }
+
+  private fill(index: number): void {
+    this.shown = index;
+    this.title.textContent = this.library.titles[index] ?? "";
+    this.words.textContent = "";
+    this.card.hidden = false;
+    this.library.texts.article(index).then(
+      ({ text }) => {
+        if (this.shown === index) this.words.textContent = firstWords(text);
+      },
+      // The title is enough here; the panel says what went wrong.
+      () => undefined,
+    );
+  }
+
+  private place({ x, y }: { x: number; y: number }): void {
+    const { offsetWidth: width, offsetHeight: height } = this.card;
+    const left = x + CARD_GAP + width > window.innerWidth ? x - CARD_GAP - width : x + CARD_GAP;
+    const top = Math.min(Math.max(y - height / 2, 8), window.innerHeight - height - 8);
+    this.card.style.transform = `translate(${Math.round(Math.max(left, 8))}px, ${Math.round(top)}px)`;
+  }
+}
+
+export const placeOf = ({ points }: Library, index: number): { x: number; y: number } => ({
+  x: mapX(points, index),
+  y: mapY(points, index),
+});

@@ -1,0 +1,149 @@
+/** The painter for browsers without WebGL2: the same map with flat land, baked once and scaled. */
+
+import { css, scaleColour, type Palette, type Rgb } from "./colour";
+import type { Field } from "./estimate";
+import { dotsAt, type Painter, type Scene } from "./painter";
+import { mapX, mapY, type Box, type Points } from "./payload";
+import { SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
+
+/** More points than this would make every frame slow. */
+const MOST_POINTS = 20_000;
+const WHOLE: Box = [-TERRAIN_MARGIN, -TERRAIN_MARGIN, 1 + TERRAIN_MARGIN, 1 + TERRAIN_MARGIN];
+
+const smooth = (low: number, high: number, value: number): number => {
+  const t = Math.min(Math.max((value - low) / (high - low), 0), 1);
+  return t * t * (3 - 2 * t);
+};
+
+const mix = (a: Rgb, b: Rgb, share: number): Rgb => [
+  a[0] + (b[0] - a[0]) * share,
+  a[1] + (b[1] - a[1]) * share,
+  a[2] + (b[2] - a[2]) * share,
+];
+
+export class CanvasPainter implements Painter {
+  private readonly ink: CanvasRenderingContext2D;
+  private palette: Palette | null = null;
+  private points: Points | null = null;
+  private terrain: Terrain | null = null;
+  private field: Field | null = null;
+  private land: HTMLCanvasElement | null = null;
+  private veil: HTMLCanvasElement | null = null;
+  private ratio = 1;
+
+  constructor(private readonly canvas: HTMLCanvasElement) {
+    const ink = canvas.getContext("2d", { alpha: false });
+    if (!ink) throw new Error("this browser can draw neither with WebGL2 nor on a canvas");
+    this.ink = ink;
+  }
+
+  resize(width: number, height: number, ratio: number): void {
+    this.ratio = ratio;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+  }
+
+  setPalette(palette: Palette): void {
+    this.palette = palette;
+    this.bakeLand();
+    this.bakeVeil();
+  }
+
+  setPoints(points: Points): void {
+    this.points = points;
+  }
+
+  setTerrain(terrain: Terrain): void {
+    this.terrain = terrain;
+    this.bakeLand();
+  }
+
+  setField(field: Field): void {
+    this.field = field;
+    this.bakeVeil();
+  }
+
+  draw(scene: Scene): void {
+    const { ink, palette, canvas } = this;
+    if (!palette) return;
+    ink.setTransform(1, 0, 0, 1, 0, 0);
+    ink.fillStyle = css(palette.colours.sea);
+    ink.fillRect(0, 0, canvas.width, canvas.height);
+    if (this.land) this.stretch(this.land, WHOLE, scene, scene.rise);
+    if (this.veil && this.field) this.stretch(this.veil, this.field.box, scene, 1);
+    this.drawDots(scene, palette);
+  }
+
+  private stretch(image: HTMLCanvasElement, box: Box, { camera }: Scene, alpha: number): void {
+    const { ink, ratio } = this;
+    ink.globalAlpha = alpha;
+    ink.imageSmoothingQuality = "high";
+    const left = camera.screenX(box[0]) * ratio;
+    const top = camera.screenY(box[3]) * ratio;
+    ink.drawImage(image, left, top, (box[2] - box[0]) * camera.scale * ratio, (box[3] - box[1]) * camera.scale * ratio);
+    ink.globalAlpha = 1;
+  }
+
+  private drawDots({ camera }: Scene, palette: Palette): void {
+    const { ink, points, ratio } = this;
+    if (!points) return;
+    const step = Math.ceil(points.count / MOST_POINTS);
+    const dots = dotsAt(camera.scale, points.count);
+    const size = dots.size * ratio;
+    ink.fillStyle = css(palette.colours.ink, dots.alpha);
+    for (let i = 0; i < points.count; i += step) {
+      const x = camera.screenX(mapX(points, i)) * ratio;
+      const y = camera.screenY(mapY(points, i)) * ratio;
+      if (x < 0 || y < 0 || x > this.canvas.width || y > this.canvas.height) continue;
+      ink.beginPath();
+      ink.arc(x, y, size / 2, 0, Math.PI * 2);
+      ink.fill();
+    }
+  }
+
+  private bakeLand(): void {
+    const { terrain, palette } = this;
+    if (!terrain || !palette) return;
+    const { colours } = palette;
+    this.land = bake(terrain.size, terrain.size, (cell) => {
+      const height = terrain.cells[2 * cell] ?? -8;
+      const wet = mix(colours.shelf, colours.sea, smooth(0, 2.6, -height));
+      const dry = mix(colours.land, colours.upland, smooth(0, SUMMIT, height));
+      const ground = mix(wet, dry, smooth(-0.12, 0.12, height));
+      return [mix(ground, colours.coast, (1 - smooth(0.05, 0.2, Math.abs(height))) * 0.6), 1];
+    });
+  }
+
+  private bakeVeil(): void {
+    const { field, palette } = this;
+    if (!field || !palette) return;
+    const { columns, rows, mean, uncertainty } = field;
+    this.veil = bake(columns, rows, (cell) => {
+      const unsure = uncertainty[cell] ?? 1;
+      const fog = smooth(0.42, 0.98, unsure) * 0.6;
+      const known = (1 - smooth(0.3, 1, unsure)) * 0.7;
+      const edge = Math.min(cell % columns, columns - 1 - (cell % columns), Math.floor(cell / columns), rows - 1 - Math.floor(cell / columns));
+      const colour = mix(scaleColour(palette.scale, mean[cell] ?? 0.5), palette.colours.fog, fog / Math.max(fog + known, 1e-6));
+      return [colour, Math.min(fog + known, 0.85) * smooth(-1, columns * 0.06, edge)];
+    });
+  }
+}
+
+/** Paint an image cell by cell; cell rows count from the lower edge, image rows from the upper one. */
+function bake(columns: number, rows: number, colourOf: (cell: number) => [Rgb, number]): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.width = columns;
+  canvas.height = rows;
+  const ink = canvas.getContext("2d");
+  if (!ink) return canvas;
+  const image = ink.createImageData(columns, rows);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const [colour, alpha] = colourOf(row * columns + column);
+      const bytes = [...colour, alpha].map((value) => Math.round(value * 255));
+      image.data.set(bytes, ((rows - 1 - row) * columns + column) * 4);
+    }
+  }
+  ink.putImageData(image, 0, 0);
+  return canvas;
+}

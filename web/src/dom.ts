@@ -1,0 +1,54 @@
+/** Small helpers for the document; every text goes in as text, never as markup. */
+
+interface Options {
+  class?: string;
+  text?: string;
+  attributes?: Record<string, string>;
+}
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  options: Options = {},
+  children: readonly Node[] = [],
+): HTMLElementTagNameMap[K] {
+  const node = document.createElement(tag);
+  if (options.class) node.className = options.class;
+  if (options.text !== undefined) node.textContent = options.text;
+  for (const [name, value] of Object.entries(options.attributes ?? {})) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const node = document.getElementById(id);
+  if (!node) throw new Error(`the page has no element #${id}`);
+  return node as T;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A line icon from path data, drawn on a 20 x 20 grid with the colour of the text around it. */
+export function icon(...paths: string[]): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", "icon");
+  for (const data of paths) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", data);
+    svg.append(path);
+  }
+  return svg;
+}
+
+const numbers = new Intl.NumberFormat("en");
+export const formatCount = (value: number): string => numbers.format(value);
+export const formatPercent = (share: number): string => `${Math.round(share * 100)} %`;
+
+export const reducedMotion = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Run `work` when the browser has nothing better to do. */
+export function whenIdle(work: () => void): void {
+  if ("requestIdleCallback" in window) requestIdleCallback(work, { timeout: 400 });
+  else setTimeout(work, 30);
+}

@@ -1,0 +1,71 @@
+/** Thin helpers over WebGL2. */
+
+export type Gl = WebGL2RenderingContext;
+
+export interface Program {
+  program: WebGLProgram;
+  uniform(name: string): WebGLUniformLocation | null;
+  attribute(name: string): number;
+}
+
+function shader(gl: Gl, kind: number, source: string): WebGLShader {
+  const made = gl.createShader(kind);
+  if (!made) throw new Error("the graphics context is lost");
+  gl.shaderSource(made, source);
+  gl.compileShader(made);
+  return made;
+}
+
+export function link(gl: Gl, vertex: string, fragment: string): Program {
+  const program = gl.createProgram();
+  const shaders = [shader(gl, gl.VERTEX_SHADER, vertex), shader(gl, gl.FRAGMENT_SHADER, fragment)];
+  for (const one of shaders) gl.attachShader(program, one);
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
+    const logs = shaders.map((one) => gl.getShaderInfoLog(one)).join("\n");
+    throw new Error(`the map's shaders do not link: ${gl.getProgramInfoLog(program) ?? ""}\n${logs}`);
+  }
+  const uniforms = new Map<string, WebGLUniformLocation | null>();
+  return {
+    program,
+    uniform(name) {
+      if (!uniforms.has(name)) uniforms.set(name, gl.getUniformLocation(program, name));
+      return uniforms.get(name) ?? null;
+    },
+    attribute: (name) => gl.getAttribLocation(program, name),
+  };
+}
+
+export interface TextureKind {
+  internal: number;
+  format: number;
+  type: number;
+  wrap: number;
+}
+
+/** A linearly filtered texture in a fixed unit. */
+export class Texture {
+  private readonly texture: WebGLTexture;
+
+  constructor(
+    private readonly gl: Gl,
+    private readonly unit: number,
+    private readonly kind: TextureKind,
+  ) {
+    this.texture = gl.createTexture();
+    gl.activeTexture(gl.TEXTURE0 + unit);
+    gl.bindTexture(gl.TEXTURE_2D, this.texture);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, kind.wrap);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, kind.wrap);
+  }
+
+  load(width: number, height: number, data: ArrayBufferView): void {
+    const { gl, kind } = this;
+    gl.activeTexture(gl.TEXTURE0 + this.unit);
+    gl.bindTexture(gl.TEXTURE_2D, this.texture);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    gl.texImage2D(gl.TEXTURE_2D, 0, kind.internal, width, height, 0, kind.format, kind.type, data);
+  }
+}

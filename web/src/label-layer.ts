@@ -1,0 +1,206 @@
+/** The names on the map as elements over it: region names at three levels, and article titles close in. */
+
+import type { Camera } from "./camera";
+import { element } from "./dom";
+import { arrange, levelVisible, overlaps, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
+import type { Region } from "./payload";
+
+interface Style {
+  kind: string;
+  size: number;
+  weight: number;
+  spacing: number;
+  upper: boolean;
+  widest: number;
+  lead: number;
+}
+
+const LEVELS: readonly Style[] = [
+  { kind: "country", size: 17, weight: 560, spacing: 0.2, upper: true, widest: 230, lead: 1.28 },
+  { kind: "province", size: 16, weight: 500, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
+  { kind: "town", size: 13.5, weight: 430, spacing: 0.012, upper: false, widest: 140, lead: 1.16 },
+];
+const TITLE: Style = { kind: "title", size: 12.5, weight: 400, spacing: 0.01, upper: false, widest: 150, lead: 1.14 };
+
+interface Name {
+  id: string;
+  x: number;
+  y: number;
+  style: Style;
+  size: number;
+  lines: string[];
+  width: number;
+  height: number;
+  priority: number;
+  /** Titles stand to the right of their point, region names on it. */
+  beside: boolean;
+}
+
+interface Shown {
+  name: Name;
+  node: HTMLElement;
+  /** Which of the name's places it stands in. */
+  place: number;
+  /** When it began to fade, 0 while it stays. */
+  leaving: number;
+}
+
+export interface TitleSource {
+  ready: boolean;
+  count: number;
+  inBox(x0: number, y0: number, x1: number, y1: number): number[];
+  at(index: number): { x: number; y: number; title: string };
+}
+
+const ARRANGE_EVERY_MS = 90;
+const FADE_MS = 260;
+const MOST_TITLES = 1500;
+
+export class LabelLayer {
+  private readonly regions: Name[][];
+  private readonly titles = new Map<number, Name>();
+  private readonly shown = new Map<string, Shown>();
+  private readonly measuring = document.createElement("canvas").getContext("2d");
+  private arranged = -Infinity;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly levels: readonly Region[][],
+    private readonly source: TitleSource,
+  ) {
+    this.regions = levels.map((regions, level) => this.namesOf(regions, level));
+  }
+
+  /** Move the names with the map; choose them anew now and then while it moves, and always when it rests. */
+  update(camera: Camera, obstacles: readonly Rect[], now: number, moving: boolean): boolean {
+    if (!moving || now - this.arranged > ARRANGE_EVERY_MS) {
+      this.arranged = now;
+      this.choose(camera, obstacles, now);
+    }
+    let fading = false;
+    for (const [id, shown] of this.shown) {
+      if (shown.leaving && now - shown.leaving > FADE_MS) {
+        shown.node.remove();
+        this.shown.delete(id);
+        continue;
+      }
+      fading ||= shown.leaving > 0;
+      this.place(shown, camera);
+    }
+    return fading;
+  }
+
+  /** The texts that stand on the map now. */
+  visible(): string[] {
+    return [...this.shown.values()].filter((one) => !one.leaving).map((one) => one.name.lines.join(" "));
+  }
+
+  private choose(camera: Camera, obstacles: readonly Rect[], now: number): void {
+    const names = this.candidates(camera);
+    const candidates: Candidate[] = [];
+    const window = { x0: 0, y0: 0, x1: camera.width, y1: camera.height };
+    for (const name of names) {
+      const rects = placesOf(name, camera);
+      if (rects.some((rect) => overlaps(rect, window))) candidates.push({ id: name.id, rects, priority: name.priority });
+    }
+    const standing = new Map([...this.shown].filter(([, one]) => !one.leaving).map(([id, one]) => [id, one.place]));
+    const placed = arrange(candidates, obstacles, standing);
+    for (const name of names) {
+      const place = placed.get(name.id);
+      if (place !== undefined) this.show(name, place);
+    }
+    for (const [id, one] of this.shown) if (!placed.has(id) && !one.leaving) this.hide(one, now);
+  }
+
+  private candidates(camera: Camera): Name[] {
+    const names = this.regions.flatMap((level, i) => (levelVisible(i, this.levels[i] ?? [], camera.scale) ? level : []));
+    return this.source.ready && titlesVisible(this.source.count, camera.scale) ? names.concat(this.titlesIn(camera)) : names;
+  }
+
+  private titlesIn(camera: Camera): Name[] {
+    const box = [camera.mapX(0), camera.mapY(camera.height), camera.mapX(camera.width), camera.mapY(0)] as const;
+    const indices = this.source.inBox(...box);
+    if (indices.length > MOST_TITLES) return [];
+    return indices.map((index) => {
+      let name = this.titles.get(index);
+      if (!name) {
+        const { x, y, title } = this.source.at(index);
+        name = this.name(`t${index}`, title, x, y, TITLE, TITLE.size, scatter(index));
+        this.titles.set(index, name);
+      }
+      return name;
+    });
+  }
+
+  private namesOf(regions: readonly Region[], level: number): Name[] {
+    const style = LEVELS[Math.min(level, LEVELS.length - 1)] ?? TITLE;
+    const most = Math.max(...regions.map((region) => region.support), 1);
+    return regions.map((region, i) => {
+      const weight = Math.sqrt(region.support / most);
+      const size = style.size * (0.84 + 0.3 * weight);
+      const priority = (LEVELS.length - level) * 10 + 8 * weight;
+      return this.name(`r${level}.${i}`, region.label, region.x, region.y, style, size, priority);
+    });
+  }
+
+  private name(id: string, text: string, x: number, y: number, style: Style, size: number, priority: number): Name {
+    const shownText = style.upper ? text.toLocaleUpperCase() : text;
+    const widthOf = (line: string): number => this.widthOf(line, style, size);
+    const lines = wrap(shownText, style.widest, widthOf);
+    const width = Math.max(...lines.map(widthOf));
+    const height = lines.length * size * style.lead;
+    return { id, x, y, style, size, lines, width, height, priority, beside: style.kind === "title" };
+  }
+
+  private widthOf(line: string, style: Style, size: number): number {
+    if (!this.measuring) return line.length * size * 0.55;
+    this.measuring.font = `${style.weight} ${size}px ${getComputedStyle(this.host).fontFamily}`;
+    return this.measuring.measureText(line).width + line.length * style.spacing * size;
+  }
+
+  private show(name: Name, place: number): void {
+    const one = this.shown.get(name.id);
+    if (one) {
+      one.leaving = 0;
+      one.place = place;
+      one.node.classList.add("shown");
+      return;
+    }
+    const lines = name.lines.map((line) => element("span", { text: line }));
+    const node = element("div", { class: `label ${name.style.kind}` }, lines);
+    node.style.fontSize = `${name.size.toFixed(1)}px`;
+    node.style.letterSpacing = `${name.style.spacing}em`;
+    node.style.lineHeight = String(name.style.lead);
+    node.style.fontWeight = String(name.style.weight);
+    this.host.append(node);
+    this.shown.set(name.id, { name, node, place, leaving: 0 });
+    // The class comes a frame later, so that the name fades in.
+    requestAnimationFrame(() => node.classList.add("shown"));
+  }
+
+  private hide(one: Shown, now: number): void {
+    one.leaving = now;
+    one.node.classList.remove("shown");
+  }
+
+  private place({ name, node, place }: Shown, camera: Camera): void {
+    const rect = placesOf(name, camera)[place];
+    if (rect) node.style.transform = `translate(${rect.x0.toFixed(1)}px, ${rect.y0.toFixed(1)}px)`;
+  }
+}
+
+const BESIDE = 8;
+
+/** A title stands right of its point, else left; a region's name in its middle, else a little above or below. */
+function placesOf(name: Name, camera: Camera): Rect[] {
+  const x = camera.screenX(name.x);
+  const y = camera.screenY(name.y);
+  const { width, height } = name;
+  const at = (x0: number, y0: number): Rect => ({ x0, y0, x1: x0 + width, y1: y0 + height });
+  if (name.beside) return [at(x + BESIDE, y - height / 2), at(x - BESIDE - width, y - height / 2)];
+  const shift = height * 0.5 + 12;
+  return [0, -shift, shift].map((dy) => at(x - width / 2, y - height / 2 + dy));
+}
+
+/** A fixed order of the titles that is spread evenly: the fractional part of multiples of the golden ratio. */
+const scatter = (index: number): number => (index * 0.6180339887498949) % 1;

@@ -1,0 +1,247 @@
+/** The map on the screen: camera, painter, names and marks, and the gestures that move it. */
+
+import { Camera, flight, type Insets, type Look } from "./camera";
+import { CanvasPainter } from "./canvas2d";
+import type { Palette } from "./colour";
+import { byId, reducedMotion, whenIdle } from "./dom";
+import type { Field } from "./estimate";
+import { Frames, type Tick } from "./frames";
+import { Gestures } from "./gestures";
+import { LabelLayer, type TitleSource } from "./label-layer";
+import type { Rect } from "./labels";
+import { MarkerLayer, type Marks, type Place } from "./markers";
+import type { Painter } from "./painter";
+import type { Box, MapInfo, Points } from "./payload";
+import type { Picker } from "./picker";
+import { buildTerrain } from "./terrain";
+import { WebglPainter } from "./webgl";
+
+export interface MapEvents {
+  click(x: number, y: number, reach: number): void;
+  hover(x: number, y: number): void;
+  leave(): void;
+  /** The view came to rest or moved. */
+  moved(): void;
+}
+
+const RISE_MS = 700;
+const FLIGHT_MS = 850;
+const STEP_MS = 240;
+
+export class MapView {
+  readonly camera = new Camera();
+  readonly frames = new Frames((now, moving) => this.draw(now, moving));
+  marks: Marks = { hits: [], chosen: null, hovered: null, aim: null, asked: null, near: [], answers: [] };
+  private readonly node = byId("map");
+  private readonly painter: Painter;
+  private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
+  private readonly labels: LabelLayer;
+  private palette: Palette | null = null;
+  private rise = 0;
+  private distrust = 0;
+  private travel: Tick | null = null;
+  private covered: Rect[] = [];
+
+  constructor(
+    map: MapInfo,
+    private readonly points: Points,
+    titles: TitleSource,
+    private readonly events: MapEvents,
+  ) {
+    const canvas = byId<HTMLCanvasElement>("map-ground");
+    this.painter = WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
+    this.painter.setPoints(points);
+    this.labels = new LabelLayer(byId("map-labels"), map.levels, titles);
+    new Gestures(this.node, {
+      pan: (dx, dy) => this.change(() => this.camera.panBy(dx, dy)),
+      zoom: (factor, x, y) => this.change(() => this.camera.zoomAt(factor, x, y)),
+      step: (factor, x, y) => this.step(factor, x, y),
+      click: (x, y, reach) => this.events.click(x, y, reach),
+      hover: (x, y) => this.events.hover(x, y),
+      leave: () => this.events.leave(),
+      stop: () => (this.travel = null),
+      animate: (tick) => this.frames.animate(tick),
+    });
+    new ResizeObserver(() => this.resize()).observe(this.node);
+    this.resize();
+  }
+
+  /** Raise the land once the first frame is on the screen; `then` runs after it. */
+  raiseLand(picker: Picker, then: () => void): void {
+    whenIdle(() => {
+      this.painter.setTerrain(buildTerrain(this.points));
+      if (reducedMotion()) this.rise = 1;
+      let start = 0;
+      this.frames.animate((now) => {
+        start ||= now;
+        this.rise = this.rise === 1 ? 1 : Math.min((now - start) / RISE_MS, 1);
+        return this.rise < 1;
+      });
+      whenIdle(() => {
+        picker.build();
+        this.frames.request();
+        then();
+      });
+    });
+  }
+
+  setPalette(palette: Palette): void {
+    this.palette = palette;
+    this.painter.setPalette(palette);
+    this.frames.request();
+  }
+
+  setField(field: Field): void {
+    this.painter.setField(field);
+    this.frames.request();
+  }
+
+  setDistrust(on: boolean): void {
+    this.distrust = on ? 1 : 0;
+    this.frames.request();
+  }
+
+  mark(marks: Partial<Marks>): void {
+    this.marks = { ...this.marks, ...marks };
+    this.frames.request();
+  }
+
+  /** The names on the map at present. */
+  names(): string[] {
+    return this.labels.visible();
+  }
+
+  panBy(dx: number, dy: number): void {
+    this.change(() => this.camera.panBy(dx, dy));
+  }
+
+  /** Zoom in one smooth step, about a screen point or the middle of the free part. */
+  step(factor: number, x?: number, y?: number): void {
+    const middle = this.middle();
+    const goal = new Camera();
+    goal.resize(this.camera.width, this.camera.height);
+    goal.set(this.camera.look());
+    goal.zoomAt(factor, x ?? middle.x, y ?? middle.y);
+    this.travelTo(goal.look(), STEP_MS);
+  }
+
+  fit(box: Box, glide = true): void {
+    this.travelTo(this.camera.fit(box, this.fitInsets()), glide ? FLIGHT_MS : 0);
+  }
+
+  /** Go to a place, near enough that its neighbours have names. */
+  flyTo(place: Place): void {
+    const near = Math.max(this.camera.scale, Math.min(30 * Math.sqrt(this.points.count), 40_000));
+    this.travelTo(this.camera.centred(place.x, place.y, near, this.insets()), FLIGHT_MS);
+  }
+
+  /** The middle of what the cards leave free, in screen pixels. */
+  middle(): { x: number; y: number } {
+    const { left, right, top, bottom } = this.insets();
+    return { x: (left + this.camera.width - right) / 2, y: (top + this.camera.height - bottom) / 2 };
+  }
+
+  /** Measure the cards that stand over the map again. */
+  measure(): void {
+    const frame = this.node.getBoundingClientRect();
+    this.covered = [...document.querySelectorAll<HTMLElement>("[data-covers]")]
+      .filter((card) => card.offsetParent !== null && !card.hidden)
+      .map((card) => card.getBoundingClientRect())
+      .map((box) => ({ x0: box.left - frame.left, y0: box.top - frame.top, x1: box.right - frame.left, y1: box.bottom - frame.top }));
+    this.frames.request();
+  }
+
+  private insets(): Insets {
+    const { width, height } = this.camera;
+    const insets = { top: 0, right: 0, bottom: 0, left: 0 };
+    for (const card of this.covered) {
+      const wide = card.x1 - card.x0 > width * 0.7;
+      if (wide && card.y1 > height - 40) insets.bottom = Math.max(insets.bottom, height - card.y0);
+      else if (wide) insets.top = Math.max(insets.top, card.y1);
+      else if (card.x0 > width / 2 && card.x1 - card.x0 > 200) insets.right = Math.max(insets.right, width - card.x0);
+    }
+    return insets;
+  }
+
+  /** A little air around, and on a wide window part of the left cards' width: the corners of a map are mostly sea. */
+  private fitInsets(): Insets {
+    const { top, right, bottom, left } = this.insets();
+    const wide = this.camera.width > 760;
+    return wide
+      ? { top: top + 36, right: right + 36, bottom: bottom + 36, left: Math.max(left, Math.min(this.camera.width * 0.14, 230)) }
+      : { top: top + 14, right: 14, bottom: bottom + 14, left: 14 };
+  }
+
+  private travelTo(look: Look, took: number): void {
+    if (!took || reducedMotion()) {
+      this.travel = null;
+      this.change(() => this.camera.set(look));
+      return;
+    }
+    const from = this.camera.look();
+    const viewport = Math.min(this.camera.width, this.camera.height);
+    let start = 0;
+    const tick: Tick = (now) => {
+      if (this.travel !== tick) return false;
+      start ||= now;
+      const t = Math.min((now - start) / took, 1);
+      this.camera.set(t < 1 ? flight(from, look, t, viewport) : look);
+      this.events.moved();
+      return t < 1;
+    };
+    this.travel = tick;
+    this.frames.animate(tick);
+  }
+
+  private change(apply: () => void): void {
+    apply();
+    this.events.moved();
+    // One extra frame in motion keeps the coarse drawing until the gesture pauses.
+    this.frames.animate(this.rest());
+  }
+
+  private lastChange = 0;
+
+  private rest(): Tick {
+    this.lastChange = performance.now();
+    if (this.resting) return this.resting;
+    this.resting = () => {
+      if (performance.now() - this.lastChange < 140) return true;
+      this.resting = null;
+      return false;
+    };
+    return this.resting;
+  }
+
+  private resting: Tick | null = null;
+
+  private resize(): void {
+    const { clientWidth, clientHeight } = this.node;
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    this.camera.resize(clientWidth, clientHeight);
+    this.painter.resize(clientWidth, clientHeight, ratio);
+    this.markers.resize(clientWidth, clientHeight, ratio);
+    this.measure();
+  }
+
+  private draw(now: number, moving: boolean): void {
+    if (!this.palette) return;
+    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving });
+    this.markers.draw(this.camera, this.marks, this.palette);
+    const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
+    if (fading) this.frames.request();
+  }
+
+  /** Names stand neither under a card nor on a mark of the quiz. */
+  private obstacles(): Rect[] {
+    const { asked, answers } = this.marks;
+    const places = answers.map(({ question }) => question);
+    return [...this.covered, ...(asked ? [...places, asked] : places).map((place) => this.markRect(place))];
+  }
+
+  private markRect(place: Place): Rect {
+    const x = this.camera.screenX(place.x);
+    const y = this.camera.screenY(place.y);
+    return { x0: x - 4, y0: y - 4, x1: x + 4, y1: y + 4 };
+  }
+}

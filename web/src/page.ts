@@ -1,0 +1,301 @@
+/** What the parts of the page tell each other. */
+
+import { Answers, browserStorage, storageKey } from "./answers";
+import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
+import { readPalette } from "./colour";
+import { byId, formatCount } from "./dom";
+import { estimateAt, estimateField, kernelFor, type Estimate, type Kernel } from "./estimate";
+import { Heat } from "./heat";
+import { drawLegend } from "./legend";
+import { MapView } from "./map-view";
+import type { Box, Question } from "./payload";
+import { Picker } from "./picker";
+import { QuizCard } from "./quiz";
+import { TitleSearch } from "./search";
+import { SearchBox } from "./search-box";
+import { nextQuestion } from "./select";
+import { startTheme } from "./theme";
+import { startTrust } from "./trust";
+
+const WHOLE_MAP: Box = [0, 0, 1, 1];
+const PAN_STEP = 90;
+const MOST_HIT_MARKS = 400;
+/** How far from the cross hairs the keyboard finds an article, in pixels. */
+const AIM_REACH = 90;
+
+export class Page {
+  private readonly region: Box;
+  private readonly kernel: Kernel;
+  private readonly picker: Picker;
+  private readonly view: MapView;
+  private readonly answers: Answers;
+  private readonly panel: ArticlePanel;
+  private readonly card: HoverCard;
+  private readonly searchBox: SearchBox;
+  private readonly heat: Heat | null;
+  private readonly quiz: QuizCard | null;
+  private readonly mapNode = byId("map");
+  private hits = 0;
+  private lastOpened: Question | null = null;
+
+  constructor(
+    private readonly library: Library,
+    private readonly questions: readonly Question[],
+  ) {
+    const { map, points, titles } = library;
+    this.region = map.question_region ?? WHOLE_MAP;
+    this.kernel = kernelFor(this.region);
+    this.picker = new Picker(points);
+    this.card = new HoverCard(library);
+    this.panel = new ArticlePanel(library, () => this.articleClosed());
+    this.answers = new Answers(questions, storageKey(map), browserStorage());
+    this.view = this.makeView();
+    this.heat = questions.length ? new Heat(this.field(), (field) => this.view.setField(field)) : null;
+    startTheme(byId<HTMLButtonElement>("theme"), () => this.repaint());
+    startTrust(map, (on) => this.view.setDistrust(on));
+    const search = new TitleSearch(titles);
+    this.searchBox = this.makeSearch(search);
+    this.quiz = questions.length ? this.makeQuiz() : null;
+    byId("legend").hidden = this.quiz === null;
+    this.startTools();
+    this.startKeys();
+    this.describeMap();
+    this.watchCards();
+    this.view.measure();
+    this.view.fit(this.region, false);
+    this.view.raiseLand(this.picker, () => search.prepare());
+    this.openHook();
+  }
+
+  private makeView(): MapView {
+    const { map, points, titles } = this.library;
+    const { picker } = this;
+    const titleSource = {
+      get ready() {
+        return picker.ready;
+      },
+      count: points.count,
+      inBox: (x0: number, y0: number, x1: number, y1: number) => picker.inBox(x0, y0, x1, y1),
+      at: (index: number) => ({ ...placeOf(this.library, index), title: titles[index] ?? "" }),
+    };
+    return new MapView(map, points, titleSource, {
+      click: (x, y, reach) => this.click(x, y, reach),
+      hover: (x, y) => this.hover(x, y),
+      leave: () => this.endHover(),
+      moved: () => this.moved(),
+    });
+  }
+
+  private makeSearch(search: TitleSearch): SearchBox {
+    const input = byId<HTMLInputElement>("search");
+    const box = new SearchBox(input, byId<HTMLUListElement>("hits"), byId("search-status"), search, this.library.titles, {
+      found: (all) => {
+        this.hits = all.length;
+        this.view.mark({ hits: all.slice(0, MOST_HIT_MARKS).map((index) => placeOf(this.library, index)) });
+      },
+      choose: (index) => this.open(index, true),
+      leave: () => this.mapNode.focus(),
+    });
+    return box;
+  }
+
+  private makeQuiz(): QuizCard {
+    return new QuizCard(this.answers, this.questions.length, this.library.titles, {
+      next: () => nextQuestion(this.answers.open(), this.answers.evidence(), this.kernel, this.region),
+      asked: (question) => this.view.mark({ asked: question, near: [], answers: this.answers.all() }),
+      answered: ({ question }) => {
+        const near = question.near.map((index) => placeOf(this.library, index));
+        this.view.mark({ asked: question, near, answers: this.answers.all() });
+        this.lift();
+      },
+      reset: () => this.lift(),
+      fly: (index) => this.open(index, true),
+    });
+  }
+
+  private field() {
+    return estimateField(this.answers.evidence(), this.kernel, this.region);
+  }
+
+  private lift(): void {
+    if (!this.heat) return;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.heat.set(this.field());
+    else this.view.frames.animate(this.heat.lift(this.field()));
+  }
+
+  private repaint(): void {
+    const palette = readPalette(document.documentElement);
+    this.view.setPalette(palette);
+    drawLegend(byId<HTMLCanvasElement>("legend-scale"), palette);
+  }
+
+  private articleAt(x: number, y: number, reach: number): number | null {
+    const { camera } = this.view;
+    return this.picker.nearest(camera.mapX(x), camera.mapY(y), reach / camera.scale);
+  }
+
+  private click(x: number, y: number, reach: number): void {
+    const index = this.articleAt(x, y, reach);
+    if (index === null) this.panel.close();
+    else this.open(index, false);
+  }
+
+  private hover(x: number, y: number): void {
+    const index = this.articleAt(x, y, 10);
+    this.mapNode.classList.toggle("pointing", index !== null);
+    this.showCard(index);
+  }
+
+  private showCard(index: number | null): void {
+    const { camera } = this.view;
+    const place = index === null ? null : placeOf(this.library, index);
+    this.card.show(index, place ? { x: camera.screenX(place.x), y: camera.screenY(place.y) } : { x: 0, y: 0 });
+    this.view.mark({ hovered: place });
+  }
+
+  private endHover(): void {
+    this.mapNode.classList.remove("pointing");
+    if (this.view.marks.aim === null) this.showCard(null);
+  }
+
+  private moved(): void {
+    if (this.view.marks.aim) this.aim();
+    else if (this.card.index !== null) this.showCard(null);
+  }
+
+  /** With the keyboard the article next to the cross hairs is the one meant. */
+  private aim(): void {
+    const { camera } = this.view;
+    const { x, y } = this.view.middle();
+    this.view.mark({ aim: { x: camera.mapX(x), y: camera.mapY(y) } });
+    const before = this.card.index;
+    const index = this.articleAt(x, y, AIM_REACH);
+    this.showCard(index);
+    if (index !== null && index !== before) byId("map-status").textContent = this.library.titles[index] ?? "";
+  }
+
+  private open(index: number, fly: boolean): void {
+    const place = placeOf(this.library, index);
+    this.lastOpened = this.quiz?.current ?? null;
+    this.showCard(null);
+    this.view.mark({ chosen: place });
+    this.panel.open(index, true);
+    this.view.measure();
+    if (fly) this.view.flyTo(place);
+  }
+
+  private articleClosed(): void {
+    this.view.mark({ chosen: null });
+    this.view.measure();
+    // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.
+    const next = byId("quiz-next");
+    if (this.lastOpened && this.quiz?.isAnswered && !next.hidden) next.focus({ preventScroll: true });
+    else this.mapNode.focus({ preventScroll: true });
+  }
+
+  private startTools(): void {
+    byId("zoom-in").addEventListener("click", () => this.view.step(1.8));
+    byId("zoom-out").addEventListener("click", () => this.view.step(1 / 1.8));
+    byId("zoom-fit").addEventListener("click", () => this.view.fit(this.region));
+    const legend = byId("legend");
+    const button = byId("legend-open");
+    button.hidden = this.quiz === null;
+    button.addEventListener("click", () => {
+      const open = legend.classList.toggle("open");
+      button.setAttribute("aria-expanded", String(open));
+      this.view.measure();
+    });
+  }
+
+  private startKeys(): void {
+    this.mapNode.addEventListener("keydown", (event) => this.mapKey(event));
+    this.mapNode.addEventListener("focus", () => {
+      if (this.mapNode.matches(":focus-visible")) this.aim();
+    });
+    this.mapNode.addEventListener("blur", () => this.dropAim());
+    this.mapNode.addEventListener("pointerdown", () => this.dropAim());
+    document.addEventListener("keydown", (event) => this.pageKey(event));
+  }
+
+  private dropAim(): void {
+    if (!this.view.marks.aim) return;
+    this.view.mark({ aim: null });
+    this.showCard(null);
+  }
+
+  private mapKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = event.shiftKey ? PAN_STEP * 3 : PAN_STEP;
+    const pans: Record<string, [number, number]> = {
+      ArrowLeft: [step, 0],
+      ArrowRight: [-step, 0],
+      ArrowUp: [0, step],
+      ArrowDown: [0, -step],
+    };
+    const pan = pans[event.key];
+    if (pan) {
+      if (!this.view.marks.aim) this.aim();
+      this.view.panBy(...pan);
+    } else if (event.key === "Enter") {
+      const { x, y } = this.view.middle();
+      const index = this.articleAt(x, y, AIM_REACH);
+      if (index !== null) this.open(index, false);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+
+  private pageKey(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target instanceof HTMLInputElement && event.target.type !== "checkbox") return;
+    const actions: Record<string, () => void> = {
+      "/": () => this.searchBox.focus(),
+      "+": () => this.view.step(1.8),
+      "=": () => this.view.step(1.8),
+      "-": () => this.view.step(1 / 1.8),
+      "0": () => this.view.fit(this.region),
+      Escape: () => this.panel.close(),
+    };
+    const action = actions[event.key];
+    if (action) action();
+    else if (!this.quiz?.key(event.key)) return;
+    event.preventDefault();
+  }
+
+  private describeMap(): void {
+    const { map } = this.library;
+    const names = (map.levels[0] ?? []).slice(0, 8).map((region) => region.label);
+    this.mapNode.setAttribute("aria-label", `Map of ${formatCount(map.documents)} articles`);
+    byId("map-help").textContent =
+      `Regions: ${names.join(", ")}. Arrow keys move, plus and minus zoom, 0 shows all, Enter opens the article in the middle.`;
+  }
+
+  /** Names make room for the cards, whatever size those take. */
+  private watchCards(): void {
+    const observer = new ResizeObserver(() => this.view.measure());
+    for (const card of document.querySelectorAll("[data-covers]")) observer.observe(card);
+  }
+
+  private estimate(x: number, y: number): Estimate {
+    return estimateAt(this.answers.evidence(), this.kernel, x, y);
+  }
+
+  /** `window.knowscape` is there for tests of the built page: it tells where the page stands and changes nothing. */
+  private openHook(): void {
+    const state = (): object => ({
+      documents: this.library.map.documents,
+      questions: this.questions.length,
+      answered: this.answers.count,
+      right: this.answers.right,
+      question: this.quiz?.current?.id ?? null,
+      hits: this.hits,
+      article: this.panel.index,
+      view: { ...this.view.camera.look(), width: this.view.camera.width, height: this.view.camera.height },
+      labels: this.view.names(),
+      ready: this.picker.ready,
+    });
+    const heat = (x: number, y: number): Estimate => this.estimate(x, y);
+    Object.defineProperty(window, "knowscape", { value: Object.freeze({ state, heat }) });
+  }
+}

@@ -1,0 +1,47 @@
+/** What draws the map's ground and points; one implementation on WebGL2, one on a plain canvas. */
+
+import type { Camera } from "./camera";
+import type { Palette } from "./colour";
+import type { Field } from "./estimate";
+import type { Points } from "./payload";
+import type { Terrain } from "./terrain";
+
+export interface Scene {
+  camera: Camera;
+  /** 0..1, how far the land has come up. */
+  rise: number;
+  /** 0..1, how strongly places where the map is untrue are hatched. */
+  distrust: number;
+  moving: boolean;
+}
+
+export interface Painter {
+  resize(width: number, height: number, ratio: number): void;
+  setPalette(palette: Palette): void;
+  setPoints(points: Points): void;
+  setTerrain(terrain: Terrain): void;
+  setField(field: Field): void;
+  draw(scene: Scene): void;
+}
+
+export interface Dots {
+  /** Diameter in CSS pixels. */
+  size: number;
+  alpha: number;
+}
+
+/** Points grow as one comes closer; how big goes by the room each of them has. */
+export function dotsAt(scale: number, count: number): Dots {
+  const room = scale / Math.sqrt(count);
+  return {
+    size: Math.min(Math.max(0.86 * Math.sqrt(room), 1), 9),
+    alpha: Math.min(0.08 + room * 0.02, 0.86),
+  };
+}
+
+/** Fog is drawn in clouds of a size that goes with the question region. */
+export const noiseScaleFor = (region: readonly number[] | null): number => {
+  if (!region) return 1;
+  const [x0 = 0, y0 = 0, x1 = 1, y1 = 1] = region;
+  return 0.85 / Math.sqrt(Math.max((x1 - x0) * (y1 - y0), 1e-6));
+};

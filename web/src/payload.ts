@@ -1,0 +1,165 @@
+/** The files beside the page: what `page/payload.py` writes, this module reads; nothing else knows the format. */
+
+export interface Interval {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+export interface Region {
+  label: string;
+  x: number;
+  y: number;
+  support: number;
+  purity: number;
+  parent: number | null;
+}
+
+export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
+
+interface Column {
+  type: "uint8" | "uint16";
+  offset: number;
+}
+
+type ColumnName = "x" | "y" | "recall" | "region";
+
+export interface MapInfo {
+  format: number;
+  title: string;
+  documents: number;
+  model: string;
+  created: string;
+  quality: { recall: Record<string, Interval>; question_overlap: number | null };
+  question_region: Box | null;
+  levels: Region[][];
+  columns: Record<ColumnName, Column>;
+  text_block: number;
+  text_blocks: number;
+  questions: number;
+}
+
+/** One value a document; `x` and `y` count 65535ths of the map's side, `recall` 255ths. */
+export interface Points {
+  count: number;
+  x: Uint16Array;
+  y: Uint16Array;
+  recall: Uint8Array;
+  region: Uint16Array;
+}
+
+export interface Question {
+  id: string;
+  question: string;
+  options: string[];
+  correctIndex: number;
+  topic: string | null;
+  difficulty: number | null;
+  x: number;
+  y: number;
+  source: number | null;
+  near: number[];
+}
+
+export interface Article {
+  text: string;
+  url: string | null;
+  source: string | null;
+}
+
+export const NO_REGION = 65535;
+const FORMAT = 1;
+const COORDINATE_STEPS = 65535;
+
+/** A failure that can be shown to a reader as it is. */
+export class PayloadError extends Error {}
+
+async function fetchFile(path: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path);
+  } catch {
+    throw new PayloadError(`The file ${path} could not be loaded. Open the page with “knowscape serve”.`);
+  }
+  if (!response.ok) {
+    throw new PayloadError(`The file ${path} is missing (status ${response.status}). Build the page again with “knowscape page”.`);
+  }
+  return response;
+}
+
+async function fetchJson<T>(path: string): Promise<T> {
+  const response = await fetchFile(path);
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new PayloadError(`The file ${path} is damaged. Build the page again with “knowscape page”.`);
+  }
+}
+
+export async function loadMap(): Promise<MapInfo> {
+  const map = await fetchJson<MapInfo>("data/map.json");
+  if (map.format !== FORMAT) {
+    throw new PayloadError(
+      `The map's data have format ${String(map.format)}; this page reads format ${FORMAT}. Build the page again with “knowscape page”.`,
+    );
+  }
+  return map;
+}
+
+export async function loadPoints(map: MapInfo): Promise<Points> {
+  const response = await fetchFile("data/points.bin");
+  return parsePoints(await response.arrayBuffer(), map);
+}
+
+export const loadTitles = (): Promise<string[]> => fetchJson<string[]>("data/titles.json");
+
+export const loadQuestions = (map: MapInfo): Promise<Question[]> =>
+  map.questions > 0 ? fetchJson<Question[]>("data/questions.json") : Promise.resolve([]);
+
+/** View the columns inside the file's bytes; nothing is copied. */
+export function parsePoints(buffer: ArrayBuffer, map: Pick<MapInfo, "columns" | "documents">): Points {
+  const count = map.documents;
+  const short = (name: ColumnName) => new Uint16Array(buffer, checked(buffer, map, name, 2), count);
+  const byte = (name: ColumnName) => new Uint8Array(buffer, checked(buffer, map, name, 1), count);
+  return { count, x: short("x"), y: short("y"), recall: byte("recall"), region: short("region") };
+}
+
+function checked(
+  buffer: ArrayBuffer,
+  map: Pick<MapInfo, "columns" | "documents">,
+  name: ColumnName,
+  width: number,
+): number {
+  const { offset, type } = map.columns[name];
+  const expected = width === 2 ? "uint16" : "uint8";
+  if (type !== expected || offset % 4 !== 0 || offset + map.documents * width > buffer.byteLength) {
+    throw new PayloadError(
+      `data/points.bin does not hold ${map.documents} values of “${name}”. Build the page again with “knowscape page”.`,
+    );
+  }
+  return offset;
+}
+
+export const mapX = (points: Points, index: number): number => (points.x[index] ?? 0) / COORDINATE_STEPS;
+export const mapY = (points: Points, index: number): number => (points.y[index] ?? 0) / COORDINATE_STEPS;
+
+/** The texts, a block at a time and only when asked for. */
+export class Texts {
+  private readonly blocks = new Map<number, Promise<Article[]>>();
+
+  constructor(private readonly blockSize: number) {}
+
+  async article(index: number): Promise<Article> {
+    const number = Math.floor(index / this.blockSize);
+    let block = this.blocks.get(number);
+    if (!block) {
+      block = fetchJson<Article[]>(`data/texts/${number}.json`);
+      this.blocks.set(number, block);
+      // A failed block is forgotten, so that the next look tries again.
+      block.catch(() => this.blocks.delete(number));
+    }
+    const article = (await block)[index % this.blockSize];
+    if (!article) throw new PayloadError(`The text of article ${index} is missing.`);
+    return article;
+  }
+}

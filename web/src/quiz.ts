@@ -1,0 +1,222 @@
+/** The quiz card: one question, five ways to answer, what was right, and on. */
+
+import type { Answer, Answers, Choice } from "./answers";
+import { byId, element, formatCount } from "./dom";
+import { setText } from "./math";
+import type { Question } from "./payload";
+
+export interface QuizEvents {
+  next(): Question | null;
+  /** A question came up, or none is left. */
+  asked(question: Question | null): void;
+  answered(answer: Answer): void;
+  reset(): void;
+  fly(index: number): void;
+}
+
+const LETTERS = ["A", "B", "C", "D", "E", "F", "G", "H"];
+const UNKNOWN_KEY = "e";
+
+export class QuizCard {
+  private readonly card = byId("quiz");
+  private readonly topic = byId("quiz-topic");
+  private readonly tally = byId("quiz-tally");
+  private readonly bar = byId("quiz-bar");
+  private readonly text = byId("quiz-question");
+  private readonly options = byId("quiz-options");
+  private readonly unknown = byId<HTMLButtonElement>("quiz-unknown");
+  private readonly feedback = byId("quiz-feedback");
+  private readonly source = byId("quiz-source");
+  private readonly next = byId<HTMLButtonElement>("quiz-next");
+  private readonly grab = byId<HTMLButtonElement>("quiz-grab");
+  private question: Question | null = null;
+  private answer: Answer | null = null;
+
+  constructor(
+    private readonly answers: Answers,
+    private readonly total: number,
+    private readonly titles: readonly string[],
+    private readonly events: QuizEvents,
+  ) {
+    this.unknown.addEventListener("click", () => this.give(null));
+    this.next.addEventListener("click", () => this.advance(true));
+    this.grab.addEventListener("click", () => this.fold(!this.card.classList.contains("folded")));
+    byId("quiz-reset").addEventListener("click", () => this.confirmReset());
+    this.swipe();
+    this.card.hidden = false;
+    this.advance(false);
+  }
+
+  get current(): Question | null {
+    return this.question;
+  }
+
+  get isAnswered(): boolean {
+    return this.answer !== null;
+  }
+
+  /** Take a key that was pressed anywhere but in a field; true if it meant something here. */
+  key(key: string): boolean {
+    const letter = key.toLowerCase();
+    if (letter === "n" && this.answer) {
+      this.advance(true);
+      return true;
+    }
+    if (!this.question || this.answer) return false;
+    if (letter === UNKNOWN_KEY) {
+      this.give(null);
+      return true;
+    }
+    const choice = LETTERS.indexOf(letter.toUpperCase());
+    if (choice < 0 || choice >= this.question.options.length || choice === LETTERS.indexOf("E")) return false;
+    this.give(choice);
+    return true;
+  }
+
+  private advance(takeFocus: boolean): void {
+    this.answer = null;
+    this.question = this.events.next();
+    this.card.classList.remove("answered");
+    this.card.classList.toggle("finished", this.question === null);
+    this.feedback.replaceChildren();
+    this.source.replaceChildren();
+    this.next.hidden = true;
+    this.showTally();
+    if (this.question) this.showQuestion(this.question);
+    else this.showEnd();
+    if (takeFocus) {
+      this.fold(false);
+      this.text.focus({ preventScroll: true });
+    }
+    this.events.asked(this.question);
+  }
+
+  private showQuestion(question: Question): void {
+    this.topic.textContent = question.topic ?? "Question";
+    setText(this.text, question.question);
+    this.unknown.hidden = false;
+    this.options.replaceChildren(...question.options.map((option, i) => this.option(option, i)));
+  }
+
+  private option(text: string, place: number): HTMLLIElement {
+    const letter = LETTERS[place] ?? "";
+    const label = element("span", { class: "option-text" });
+    setText(label, text);
+    const key = element("span", { class: "key", text: letter });
+    const verdict = element("span", { class: "verdict" });
+    const button = element("button", { class: "option", attributes: { type: "button", "aria-keyshortcuts": letter } }, [key, label, verdict]);
+    button.addEventListener("click", () => this.give(place));
+    return element("li", {}, [button]);
+  }
+
+  private showEnd(): void {
+    this.topic.textContent = "The survey is complete";
+    this.text.textContent = `You answered all ${formatCount(this.total)} questions, ${formatCount(this.answers.right)} of them right.`;
+    this.options.replaceChildren();
+    this.unknown.hidden = true;
+  }
+
+  private give(choice: Choice): void {
+    if (!this.question || this.answer) return;
+    this.answer = this.answers.give(this.question, choice);
+    this.card.classList.add("answered");
+    this.unknown.hidden = true;
+    this.markOptions(this.question, choice);
+    this.say(this.answer);
+    this.showSource(this.question);
+    this.showTally();
+    this.next.hidden = false;
+    this.next.focus({ preventScroll: true });
+    this.events.answered(this.answer);
+  }
+
+  private markOptions(question: Question, choice: Choice): void {
+    [...this.options.children].forEach((item, i) => {
+      const button = item.querySelector("button");
+      const verdict = item.querySelector(".verdict");
+      if (!button || !verdict) return;
+      button.setAttribute("aria-disabled", "true");
+      button.tabIndex = -1;
+      if (i === question.correctIndex) {
+        button.classList.add("right");
+        verdict.textContent = i === choice ? "✓ right" : "✓ the answer";
+      } else if (i === choice) {
+        button.classList.add("wrong");
+        verdict.textContent = "✕ your choice";
+      } else {
+        button.classList.add("other");
+      }
+    });
+  }
+
+  private say({ right, choice, question }: Answer): void {
+    const letter = LETTERS[question.correctIndex] ?? "";
+    const words = right
+      ? "Right. The fog lifts here: you know this ground."
+      : choice === null
+        ? `Noted. The answer is ${letter}.`
+        : `Not this one. The answer is ${letter}.`;
+    this.feedback.replaceChildren(element("p", { text: words }));
+  }
+
+  private showSource({ source }: Question): void {
+    if (source === null) return;
+    const button = element("button", { class: "fly", text: this.titles[source] ?? "its article", attributes: { type: "button" } });
+    button.addEventListener("click", () => this.events.fly(source));
+    this.source.replaceChildren(element("span", { text: "Why? Read " }), button);
+  }
+
+  private showTally(): void {
+    const { count, right } = this.answers;
+    const asked = Math.min(count + (this.answer ? 0 : 1), this.total);
+    this.tally.textContent = `${formatCount(asked)} of ${formatCount(this.total)}`;
+    this.bar.style.setProperty("--done", String(count / Math.max(this.total, 1)));
+    this.bar.setAttribute("aria-valuenow", String(count));
+    this.bar.setAttribute("aria-valuemax", String(this.total));
+    this.bar.setAttribute("aria-valuetext", `${count} answered, ${right} right`);
+    byId("quiz-score").textContent = count ? `${formatCount(right)} right of ${formatCount(count)}` : "";
+    byId("quiz-reset").hidden = count === 0;
+  }
+
+  /** Start over takes two presses: the first one only asks. */
+  private confirmReset(): void {
+    const button = byId<HTMLButtonElement>("quiz-reset");
+    if (button.dataset["sure"] === undefined) {
+      button.dataset["sure"] = "";
+      button.textContent = "Forget all answers?";
+      setTimeout(() => this.calm(button), 4000);
+      return;
+    }
+    this.calm(button);
+    this.answers.clear();
+    this.events.reset();
+    this.advance(true);
+  }
+
+  private calm(button: HTMLButtonElement): void {
+    delete button.dataset["sure"];
+    button.textContent = "Start over";
+  }
+
+  /** On a phone the card is a sheet that folds to its head. */
+  private fold(folded: boolean): void {
+    this.card.classList.toggle("folded", folded);
+    this.grab.setAttribute("aria-expanded", String(!folded));
+  }
+
+  private swipe(): void {
+    let from: number | null = null;
+    this.grab.addEventListener("pointerdown", (event) => {
+      from = event.clientY;
+      this.grab.setPointerCapture(event.pointerId);
+    });
+    this.grab.addEventListener("pointermove", (event) => {
+      if (from === null || Math.abs(event.clientY - from) < 24) return;
+      this.fold(event.clientY > from);
+      from = null;
+      // The click that ends a swipe must not undo it.
+      this.grab.addEventListener("click", (click) => click.stopImmediatePropagation(), { once: true, capture: true });
+    });
+    this.grab.addEventListener("pointerup", () => (from = null));
+  }
+}

@@ -1,0 +1,60 @@
+/** Searching titles: every word of the query must occur; the beginning of the title, then of a word, comes first. */
+
+export interface Found {
+  /** Best first. */
+  best: number[];
+  /** All that match, at most `HITS`, in the documents' order. */
+  all: number[];
+  total: number;
+}
+
+const HITS = 3000;
+
+/** Lower case without marks: "Erdős" is found by "erdos". */
+export const fold = (text: string): string =>
+  text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+const isLetter = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char);
+
+/** 0 whole title, 1 its beginning, 2 the beginning of a word, 3 inside a word, null not at all. */
+export function rankOf(title: string, words: readonly string[], query: string): number | null {
+  if (!words.every((word) => title.includes(word))) return null;
+  if (title === query) return 0;
+  if (title.startsWith(query)) return 1;
+  return words.every((word) => startsAWord(title, word)) ? 2 : 3;
+}
+
+function startsAWord(title: string, word: string): boolean {
+  for (let at = title.indexOf(word); at >= 0; at = title.indexOf(word, at + 1)) {
+    if (at === 0 || !isLetter(title[at - 1])) return true;
+  }
+  return false;
+}
+
+export class TitleSearch {
+  private folded: string[] | null = null;
+
+  constructor(private readonly titles: readonly string[]) {}
+
+  /** Fold all titles now, so that the first key press does not wait. */
+  prepare(): void {
+    this.folded ??= this.titles.map(fold);
+  }
+
+  find(text: string, limit = 12): Found {
+    const query = fold(text).trim().replace(/\s+/g, " ");
+    if (!query) return { best: [], all: [], total: 0 };
+    this.prepare();
+    const folded = this.folded ?? [];
+    const words = query.split(" ");
+    const matches: { index: number; rank: number }[] = [];
+    for (let index = 0; index < folded.length; index++) {
+      const rank = rankOf(folded[index] ?? "", words, query);
+      if (rank !== null) matches.push({ index, rank });
+    }
+    const all = matches.slice(0, HITS).map((match) => match.index);
+    const length = (index: number): number => folded[index]?.length ?? 0;
+    matches.sort((a, b) => a.rank - b.rank || length(a.index) - length(b.index) || a.index - b.index);
+    return { best: matches.slice(0, limit).map((match) => match.index), all, total: matches.length };
+  }
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  // The page is opened from any folder of any server, so every address in it is relative.
+  base: "./",
+  build: {
+    outDir: "../src/knowscape/page/dist",
+    emptyOutDir: true,
+    target: "es2022",
+    // The page's content security policy forbids inline assets that a data: address would become.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});
