@@ -16,8 +16,8 @@ interface Style {
 }
 
 const LEVELS: readonly Style[] = [
-  { kind: "country", size: 17, weight: 560, spacing: 0.2, upper: true, widest: 230, lead: 1.28 },
-  { kind: "province", size: 16, weight: 500, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
+  { kind: "country", size: 17, weight: 480, spacing: 0.23, upper: true, widest: 240, lead: 1.3 },
+  { kind: "province", size: 16, weight: 520, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
   { kind: "town", size: 13.5, weight: 430, spacing: 0.012, upper: false, widest: 140, lead: 1.16 },
 ];
 const TITLE: Style = { kind: "title", size: 12.5, weight: 400, spacing: 0.01, upper: false, widest: 150, lead: 1.14 };

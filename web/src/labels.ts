@@ -81,12 +81,12 @@ function* splits(words: readonly string[], count: number): Generator<string[]> {
 }
 
 /** A level comes in when its regions are this many pixels apart on average, and goes when they are too far apart. */
-const COMES: readonly number[] = [60, 118, 126];
+const COMES: readonly number[] = [60, 122, 172];
 const GOES: readonly number[] = [1000, 1100, 2400];
 
 export function levelVisible(level: number, regions: readonly Region[], scale: number): boolean {
   const apart = scale / Math.sqrt(Math.max(regions.length, 1));
-  return apart >= (COMES[level] ?? 126) && apart <= (GOES[level] ?? 2400);
+  return apart >= (COMES[level] ?? 172) && apart <= (GOES[level] ?? 2400);
 }
 
 /** Points get their titles when they are this many pixels apart on average. */

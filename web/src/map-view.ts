@@ -27,6 +27,7 @@ export interface MapEvents {
 const RISE_MS = 700;
 const FLIGHT_MS = 850;
 const STEP_MS = 240;
+const REST_MS = 240;
 
 export class MapView {
   readonly camera = new Camera();
@@ -41,6 +42,8 @@ export class MapView {
   private distrust = 0;
   private travel: Tick | null = null;
   private covered: Rect[] = [];
+  private lastChange = 0;
+  private lastFrame = 0;
 
   constructor(
     map: MapInfo,
@@ -196,24 +199,19 @@ export class MapView {
   private change(apply: () => void): void {
     apply();
     this.events.moved();
-    // One extra frame in motion keeps the coarse drawing until the gesture pauses.
-    this.frames.animate(this.rest());
-  }
-
-  private lastChange = 0;
-
-  private rest(): Tick {
     this.lastChange = performance.now();
-    if (this.resting) return this.resting;
-    this.resting = () => {
-      if (performance.now() - this.lastChange < 140) return true;
-      this.resting = null;
-      return false;
-    };
-    return this.resting;
+    this.frames.animate(this.untilRest);
   }
 
-  private resting: Tick | null = null;
+  /**
+   * A gesture's events come in bursts: the map counts as moving until it has paused for some frames, which are
+   * long ones on a slow machine.
+   */
+  private readonly untilRest: Tick = () => {
+    const now = performance.now();
+    const frame = Math.min(now - this.lastFrame, 200);
+    return now - this.lastChange < Math.max(REST_MS, 5 * frame);
+  };
 
   private resize(): void {
     const { clientWidth, clientHeight } = this.node;
@@ -226,6 +224,7 @@ export class MapView {
 
   private draw(now: number, moving: boolean): void {
     if (!this.palette) return;
+    this.lastFrame = performance.now();
     this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving });
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);

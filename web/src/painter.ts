@@ -28,14 +28,17 @@ export interface Dots {
   /** Diameter in CSS pixels. */
   size: number;
   alpha: number;
+  /** The share of them that the fog hides: all but a hint from afar, less from near. */
+  hidden: number;
 }
 
 /** Points grow as one comes closer; how big goes by the room each of them has. */
 export function dotsAt(scale: number, count: number): Dots {
   const room = scale / Math.sqrt(count);
   return {
-    size: Math.min(Math.max(0.86 * Math.sqrt(room), 1), 9),
-    alpha: Math.min(0.08 + room * 0.02, 0.86),
+    size: Math.min(Math.max(0.86 * Math.sqrt(room), 1), 7.5),
+    alpha: Math.min(0.06 + room * 0.021, 0.86),
+    hidden: Math.min(Math.max(0.9 - room * 0.014, 0.4), 0.86),
   };
 }
 

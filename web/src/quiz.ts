@@ -92,7 +92,7 @@ export class QuizCard {
   }
 
   private showQuestion(question: Question): void {
-    this.topic.textContent = question.topic ?? "Question";
+    this.topic.textContent = (question.topic ?? "question").replace(/[-_]+/g, " ");
     setText(this.text, question.question);
     this.unknown.hidden = false;
     this.options.replaceChildren(...question.options.map((option, i) => this.option(option, i)));

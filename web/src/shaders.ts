@@ -55,6 +55,7 @@ uniform float uRise;        // 0..1: the land comes up once, after the first pai
 uniform float uDistrust;    // 0..1: hatch where the map is untrue
 uniform float uPixel;       // pixels of the land's buffer for one map unit
 uniform float uDark;
+uniform float uCloser;      // doublings of the scale beyond which finer contours come in
 uniform vec3 uSea, uShelf, uLand, uUpland, uContour, uCoast, uFog, uFogShade, uInk;
 ${FIELD}
 
@@ -102,7 +103,9 @@ vec3 ground(float height, vec2 rise, float slope, out float land) {
   ripple *= 1.0 - smoothstep(0.10, 0.22, slope);
   wet = mix(wet, uCoast, ripple * uRise);
   vec3 base = mix(wet, dry, land);
-  float contour = max(lines(height, slope, 0.4, 0.36) * 0.5, lines(height, slope, 2.0, 0.6) * 0.75) * land;
+  float contour = max(lines(height, slope, 0.4, 0.36) * 0.5, lines(height, slope, 2.0, 0.6) * 0.75);
+  contour = max(contour, lines(height, slope, 0.2, 0.3) * 0.4 * clamp(uCloser, 0.0, 1.0));
+  contour = max(contour, lines(height, slope, 0.1, 0.3) * 0.34 * clamp(uCloser - 1.0, 0.0, 1.0)) * land;
   base = mix(base, uContour, contour);
   return mix(base, uCoast, lineAt(height, slope, 0.0, 0.55) * 0.85 * uRise);
 }
@@ -123,8 +126,12 @@ void main() {
   float light = dot(base, vec3(0.3, 0.59, 0.11)) / max(dot(mix(uShelf, uLand, land), vec3(0.3, 0.59, 0.11)), 0.05);
   vec3 tinted = known * mix(1.0, clamp(light, 0.6, 1.3), 0.8);
   base = mix(base, tinted, field.z * clear * mix(0.3 * smoothstep(-3.0, -0.4, height), 0.9, land));
-  vec3 mist = mix(uFogShade, uFog, smoothstep(0.25, 0.75, cloud));
-  base = mix(base, mist, field.z * fog * mix(0.5 * smoothstep(-2.6, -0.2, height), 0.66, land));
+  // The cloud is lit from the upper left as the land is, and it has thin places.
+  vec2 lit = vec2(-0.012, 0.014) / uNoiseScale;
+  float body = clamp(0.5 + (cloud - cloudAt(vMap + lit)) * 3.6 + (cloud - 0.5) * 0.7, 0.0, 1.0);
+  float reach = mix(0.85 * smoothstep(-3.2, -0.1, height), 1.0, land);
+  float veil = field.z * fog * reach * mix(0.52, 0.92, smoothstep(0.22, 0.72, cloud));
+  base = mix(base, mix(uFogShade, uFog, body), veil);
 
   if (uDistrust > 0.0) {
     vec2 at = gl_FragCoord.xy;
@@ -142,6 +149,7 @@ uniform vec2 uCentre;
 uniform vec2 uSpan;
 uniform float uSize;        // diameter in device pixels
 uniform float uAlpha;
+uniform float uHide;        // 0..1, how much of the points the fog hides
 uniform vec3 uInk;
 out vec4 vColour;
 out float vSize;
@@ -151,13 +159,13 @@ void main() {
   gl_Position = vec4((p - uCentre) / uSpan * 2.0, 0.0, 1.0);
   vSize = max(uSize, 1.5);
   gl_PointSize = vSize + 1.0;
-  float cloud = cloudAt(p);
-  vec3 field = fieldAt(p, cloud);
+  // The cloud's mean will do for a point, and 250,000 points feel every texture read.
+  vec3 field = fieldAt(p, 0.5);
   float clear = field.z * (1.0 - smoothstep(0.30, 0.85, field.y));
   // Dark ground takes light points, and the other way round.
   vec3 ground = field.x < 0.45 ? vec3(0.98, 0.96, 0.93) : vec3(0.13, 0.11, 0.12);
   float thin = (uSize / vSize) * (uSize / vSize);
-  vColour = vec4(mix(uInk, ground, clear), uAlpha * thin * (1.0 - 0.45 * field.z * fogOf(field.y, cloud)));
+  vColour = vec4(mix(uInk, ground, clear), uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5)));
 }`;
 
 export const POINT_FRAGMENT = `#version 300 es

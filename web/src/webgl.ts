@@ -27,9 +27,11 @@ const UNIFORM_COLOURS: Partial<Record<MapColour, string>> = {
 /** While the map moves, a frame that takes longer than this makes the next ones coarser. */
 const SLOW_MS = 34;
 const FAST_MS = 14;
-const COARSEST = 3;
+const COARSENESS: readonly number[] = [1, 1.5, 2.5, 4];
+/** Contours between the contours come in when the land's smallest forms are this many pixels wide. */
+const FINER_AT = 14;
 /** More points than this are drawn only when the map rests or the machine is quick. */
-const MANY_POINTS = 60_000;
+const MANY_POINTS = 40_000;
 
 export class WebglPainter implements Painter {
   private readonly gl: Gl;
@@ -45,10 +47,15 @@ export class WebglPainter implements Painter {
   private relief: Pick<Terrain, "size" | "grain"> = { size: 1, grain: 0.01 };
   private region: Box | null = null;
   private ratio = 1;
-  /** Buffer pixels of the land for one device pixel are 1/coarseness. */
-  private coarseness = 1;
+  private size = { width: 1, height: 1 };
+  /** Pixels of the drawing buffer for one CSS pixel, at present. */
+  private pixels = 1;
+  /** Which step of `COARSENESS` is in use while the map moves. */
+  private coarse = 0;
+  private quickest = Infinity;
   private lastDraw = 0;
-  private coarse: { frame: WebGLFramebuffer; image: WebGLRenderbuffer } | null = null;
+  private wasMoving = false;
+  private probed = false;
 
   private constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -79,8 +86,9 @@ export class WebglPainter implements Painter {
 
   resize(width: number, height: number, ratio: number): void {
     this.ratio = ratio;
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(height * ratio);
+    this.size = { width, height };
+    this.pixels = 0;
+    this.setPixels(ratio);
   }
 
   setPalette(palette: Palette): void {
@@ -115,59 +123,56 @@ export class WebglPainter implements Painter {
   draw(scene: Scene): void {
     if (!this.palette) return;
     this.adapt(scene.moving);
+    const start = performance.now();
     this.drawLand(scene, this.palette);
     this.drawDots(scene, this.palette);
+    if (!scene.moving && scene.rise === 1 && !this.probed) this.probe(start);
   }
 
-  /** Watch the time between frames in motion; at rest the land is always drawn in full. */
+  /** Time the first full frame once, to its end, and start the first motion as coarse as that asks for. */
+  private probe(start: number): void {
+    this.probed = true;
+    this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
+    const took = performance.now() - start;
+    while (this.coarse < COARSENESS.length - 1 && took / (COARSENESS[this.coarse] ?? 1) ** 2 > SLOW_MS) this.coarse++;
+  }
+
+  /** A slow machine draws fewer pixels while the map moves; at rest the map is always drawn in full. */
   private adapt(moving: boolean): void {
     const now = performance.now();
     const took = now - this.lastDraw;
+    if (moving && this.wasMoving && took > SLOW_MS && this.coarse < COARSENESS.length - 1) this.coarse++;
+    // Every new motion tries again with a little more.
+    if (moving && !this.wasMoving && this.quickest < FAST_MS && this.coarse > 0) this.coarse--;
+    this.quickest = moving && this.wasMoving ? Math.min(this.quickest, took) : Infinity;
     this.lastDraw = now;
-    if (took > 400) return;
-    if (moving && took > SLOW_MS) this.coarseness = Math.min(this.coarseness + 0.5, COARSEST);
-    else if (moving && took < FAST_MS) this.coarseness = Math.max(this.coarseness - 0.25, 1);
+    this.wasMoving = moving;
+    this.setPixels(this.ratio / (moving ? (COARSENESS[this.coarse] ?? 1) : 1));
+  }
+
+  private setPixels(pixels: number): void {
+    if (pixels === this.pixels) return;
+    this.pixels = pixels;
+    this.canvas.width = Math.round(this.size.width * pixels);
+    this.canvas.height = Math.round(this.size.height * pixels);
   }
 
   private drawLand(scene: Scene, palette: Palette): void {
     const { gl, canvas } = this;
-    const shrink = scene.moving ? this.coarseness : 1;
-    const width = Math.ceil(canvas.width / shrink);
-    const height = Math.ceil(canvas.height / shrink);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, shrink > 1 ? this.coarseTarget(width, height) : null);
-    gl.viewport(0, 0, width, height);
+    gl.viewport(0, 0, canvas.width, canvas.height);
     gl.disable(gl.BLEND);
     gl.useProgram(this.land.program);
     this.setView(this.land, scene.camera);
-    this.setLand(scene, palette, shrink);
+    this.setLand(scene, palette);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.corners);
     const corner = this.land.attribute("corner");
     gl.enableVertexAttribArray(corner);
     gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
     gl.disableVertexAttribArray(corner);
-    if (shrink > 1) this.enlarge(width, height);
   }
 
-  private coarseTarget(width: number, height: number): WebGLFramebuffer {
-    const { gl } = this;
-    this.coarse ??= { frame: gl.createFramebuffer(), image: gl.createRenderbuffer() };
-    gl.bindRenderbuffer(gl.RENDERBUFFER, this.coarse.image);
-    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, width, height);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, this.coarse.frame);
-    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, this.coarse.image);
-    return this.coarse.frame;
-  }
-
-  private enlarge(width: number, height: number): void {
-    const { gl, canvas } = this;
-    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.coarse?.frame ?? null);
-    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
-    gl.blitFramebuffer(0, 0, width, height, 0, 0, canvas.width, canvas.height, gl.COLOR_BUFFER_BIT, gl.LINEAR);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
-  }
-
-  private setLand(scene: Scene, palette: Palette, shrink: number): void {
+  private setLand(scene: Scene, palette: Palette): void {
     const { gl, land } = this;
     for (const [name, uniform] of Object.entries(UNIFORM_COLOURS)) {
       gl.uniform3fv(land.uniform(uniform), palette.colours[name as MapColour]);
@@ -180,8 +185,9 @@ export class WebglPainter implements Painter {
     gl.uniform1f(land.uniform("uGrain"), this.relief.grain);
     gl.uniform1f(land.uniform("uRise"), scene.rise);
     gl.uniform1f(land.uniform("uDistrust"), scene.distrust);
-    gl.uniform1f(land.uniform("uPixel"), (scene.camera.scale * this.ratio) / shrink);
+    gl.uniform1f(land.uniform("uPixel"), scene.camera.scale * this.pixels);
     gl.uniform1f(land.uniform("uDark"), palette.dark ? 1 : 0);
+    gl.uniform1f(land.uniform("uCloser"), Math.log2((scene.camera.scale * this.relief.grain) / FINER_AT));
   }
 
   private setView(program: Program, camera: Camera): void {
@@ -198,7 +204,7 @@ export class WebglPainter implements Painter {
     const { gl, points } = this;
     if (!points) return;
     // A machine that falls behind draws every nth point while the map moves, and each a little stronger.
-    const many = points.count > MANY_POINTS && scene.moving && this.coarseness > 1;
+    const many = points.count > MANY_POINTS && scene.moving && this.coarse > 0;
     const step = many ? Math.min(Math.ceil(points.count / MANY_POINTS), 8) : 1;
     const dots = dotsAt(scene.camera.scale, points.count);
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
@@ -207,7 +213,8 @@ export class WebglPainter implements Painter {
     gl.useProgram(this.dots.program);
     this.setView(this.dots, scene.camera);
     gl.uniform3fv(this.dots.uniform("uInk"), palette.colours.ink);
-    gl.uniform1f(this.dots.uniform("uSize"), dots.size * this.ratio);
+    gl.uniform1f(this.dots.uniform("uSize"), dots.size * this.pixels);
+    gl.uniform1f(this.dots.uniform("uHide"), dots.hidden);
     gl.uniform1f(this.dots.uniform("uAlpha"), Math.min(dots.alpha * Math.sqrt(step), 1));
     gl.bindBuffer(gl.ARRAY_BUFFER, this.columns);
     this.column("x", 0, step);
