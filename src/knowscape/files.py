@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["link_new", "read_json", "sha256_file", "sha256_text", "sync_folder", "write_atomic", "write_json"]
+__all__ = ["link_new", "read_json", "sha256_file", "sha256_text", "sync_folder", "write_atomic", "write_json", "write_named"]
 
 _BLOCK = 1 << 20
 
@@ -42,13 +42,11 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Yield a new file in `folder`; fsync it when the block ends well, and remove it in the end unless renamed."""
+    """Yield a new file in `folder`; it is synced when the block ends well, and removed when it does not."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=folder)
-    path = Path(name)
+    path = folder / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), 0o666 & ~_umask()) if os.name != "nt" else None
+        with path.open("xb") as file:
             yield file, path
             file.flush()
             os.fsync(file.fileno())
@@ -57,18 +55,27 @@ def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def write_named(folder: Path, write: Callable[[IO[bytes]], str]) -> Path:
+    """Create a file in `folder` under the name that `write` returns once it has written the content.
+
+    Temporary name, fsync, rename, fsync of the folder: the file is whole or not there.
+    """
+    with _temporary(folder) as (file, temporary):
+        name = write(file)
+    path = folder / name
+    temporary.replace(path)
+    sync_folder(folder)
+    return path
 
 
 def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Replace `path` by what `write` puts into a file: temporary name, fsync, rename, fsync of the folder."""
-    with _temporary(path.parent) as (file, temporary):
+    """Replace `path` by what `write` puts into a file, as `write_named` does."""
+
+    def named(file: IO[bytes]) -> str:
         write(file)
-    temporary.replace(path)
-    sync_folder(path.parent)
+        return path.name
+
+    write_named(path.parent, named)
 
 
 def link_new(path: Path, content: bytes) -> bool:

@@ -1,0 +1,55 @@
+"""What identifies an encoder: two encoders with the same fingerprint live in the same vector space."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Encoder", "EncoderSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """A model's identity; `fingerprint` digests every field."""
+
+    name: str
+    revision: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    dimension: int
+    max_tokens: int
+    pooling: str = "mean"
+    normalised: bool = True
+    similarity: str = "cosine"
+    document_prompt: str = ""
+    query_prompt: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The hexadecimal SHA-256 of all fields."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def about(self) -> dict[str, Any]:
+        """Return what a vector store keeps beside the vectors."""
+        return {
+            "spec": asdict(self),
+            "fingerprint": self.fingerprint,
+            "dimension": self.dimension,
+            "normalised": self.normalised,
+        }
+
+
+class Encoder(Protocol):
+    """A loaded model."""
+
+    @property
+    def spec(self) -> EncoderSpec: ...
+
+    def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return float32[n, dimension]; the same list gives the same bytes."""
+
+    def encode_queries(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return float32[n, dimension], with the prompt for queries where the model has one."""

@@ -1,0 +1,244 @@
+"""Immutable Parquet parts and a numbered manifest: how every table of record is kept.
+
+A commit writes a part under a temporary name, syncs and renames it, and then links the next manifest, which must
+not exist yet.  A reader therefore sees the old state or the new one.  `docs/format.md` is the specification.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from knowscape.errors import DamageError, KnowscapeError
+from knowscape.files import link_new, sha256_file, write_named
+
+__all__ = ["FORMAT", "Part", "PartFolder"]
+
+FORMAT = 1
+_MANIFEST = re.compile(r"manifest-(\d+)\.json")
+_KEEP_MANIFESTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One immutable file: its name, rows, length in bytes and SHA-256."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class PartFolder:
+    """A folder of parts under one manifest; `about` is what all its rows share (an encoder's spec, say)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self) -> bool:
+        return self._latest() is not None
+
+    def about(self) -> dict[str, Any]:
+        """Return the manifest's `about`, empty where nothing was committed."""
+        manifest = self._read()
+        return dict(manifest["about"]) if manifest else {}
+
+    def parts(self) -> list[Part]:
+        """Return the committed parts, in the order of their commits."""
+        manifest = self._read()
+        return [Part(**part) for part in manifest["parts"]] if manifest else []
+
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts())
+
+    def read(self, columns: list[str] | None = None) -> pa.Table | None:
+        """Return all committed rows, page checksums verified; None where nothing was committed.
+
+        Raises DamageError where a part is missing, has another length, or fails a checksum.
+        """
+        parts = self.parts()
+        if not parts:
+            return None
+        return pa.concat_tables([self.read_part(part, columns) for part in parts])
+
+    def read_part(self, part: Part, columns: list[str] | None = None) -> pa.Table:
+        """Return one part's rows; the errors are those of `read`."""
+        path = self.folder / part.file
+        self._check_length(path, part)
+        try:
+            return pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """Return what is wrong with the parts, one sentence each; `full` reads and digests every byte."""
+        faults = []
+        for part in self.parts():
+            path = self.folder / part.file
+            try:
+                self._check_length(path, part)
+                if full and sha256_file(path) != part.sha256:
+                    raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
+            except DamageError as error:
+                faults.append(str(error))
+        return faults
+
+    @contextmanager
+    def writing(self) -> Iterator["PartWriter"]:
+        """Yield the writer, while no other process can hold it; KnowscapeError names who does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _lock(self.folder / ".lock"):
+            for leftover in self.folder.glob(".tmp-*"):
+                leftover.unlink(missing_ok=True)
+            yield PartWriter(self)
+
+    def _check_length(self, path: Path, part: Part) -> None:
+        try:
+            length = path.stat().st_size
+        except FileNotFoundError:
+            raise DamageError(f"{path} is missing. {_REMEDY}") from None
+        if length != part.bytes:
+            raise DamageError(f"{path} has {length:,} bytes, its manifest says {part.bytes:,}. {_REMEDY}")
+
+    def _latest(self) -> int | None:
+        return max(self._numbers(), default=None)
+
+    def _numbers(self) -> list[int]:
+        if not self.folder.is_dir():
+            return []
+        return [int(match[1]) for name in os.listdir(self.folder) if (match := _MANIFEST.fullmatch(name))]
+
+    def _read(self) -> dict[str, Any] | None:
+        number = self._latest()
+        if number is None:
+            return None
+        path = self.folder / f"manifest-{number}.json"
+        try:
+            manifest = json.loads(path.read_bytes())
+            if manifest["format"] > FORMAT:
+                raise KnowscapeError(
+                    f"{path} has format {manifest['format']}; this version reads up to {FORMAT}. "
+                    "Update with: pip install -U knowscape"
+                )
+            if _body_digest(manifest) != manifest["sha256"]:
+                raise ValueError("its digest does not match its content")
+        except FileNotFoundError:  # replaced between listing and reading: a newer one is there
+            return self._read()
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
+        result: dict[str, Any] = manifest
+        return result
+
+
+class PartWriter:
+    """Adds parts to a folder whose lock is held."""
+
+    def __init__(self, parts: PartFolder) -> None:
+        self._parts = parts
+
+    def append(self, table: pa.Table, about: Mapping[str, Any]) -> Part:
+        """Commit `table` as one more part; when this returns, the rows survive a power cut."""
+        return self._commit(table, about, keep=True)
+
+    def replace(self, table: pa.Table, about: Mapping[str, Any]) -> Part:
+        """Commit `table` as the only part; the parts before stay on disk until the next commit is read."""
+        return self._commit(table, about, keep=False)
+
+    def _commit(self, table: pa.Table, about: Mapping[str, Any], *, keep: bool) -> Part:
+        folder = self._parts.folder
+        before = self._parts.parts()
+        part = write_part(folder, table)
+        parts = [old for old in before if keep and old.file != part.file] + [part]
+        number = (self._parts._latest() or 0) + 1
+        body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
+        content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
+        if not link_new(folder / f"manifest-{number}.json", content.encode()):
+            raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
+        self._forget(number, {part.file for part in parts})
+        return part
+
+    def _forget(self, number: int, files: set[str]) -> None:
+        for old in self._parts._numbers():
+            if old <= number - _KEEP_MANIFESTS:
+                (self._parts.folder / f"manifest-{old}.json").unlink(missing_ok=True)
+        for path in self._parts.folder.glob("part-*.parquet"):
+            if path.name not in files:
+                path.unlink(missing_ok=True)
+
+
+class _Digesting:
+    """A binary file that counts and digests what passes, so that no part is read again after writing."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest, self.bytes = file, hashlib.sha256(), 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self.digest.update(view)
+        self.bytes += view.nbytes
+        self._file.write(view)
+        return view.nbytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Leave the file open: `write_named` syncs it first."""
+
+
+def write_part(folder: Path, table: pa.Table) -> Part:
+    """Write `table` durably as `part-<digest>.parquet` and return its description."""
+    parts = []
+
+    def write(file: IO[bytes]) -> str:
+        sink = _Digesting(file)
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
+        digest = sink.digest.hexdigest()
+        parts.append(Part(f"part-{digest[:16]}.parquet", table.num_rows, sink.bytes, digest))
+        return parts[0].file
+
+    write_named(folder, write)
+    return parts[0]
+
+
+_REMEDY = "Run `knowscape check` on the atlas to see what else is damaged."
+
+
+def _body_digest(manifest: Mapping[str, Any]) -> str:
+    body = {key: manifest[key] for key in ("format", "about", "parts")}
+    return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold an advisory lock that ends with its process; refuse where another process holds it."""
+    with path.open("a+b") as file:
+        _acquire(file, path)
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.uname().nodename} process {os.getpid()}".encode())
+        file.flush()
+        yield
+
+
+def _acquire(file: Any, path: Path) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read().decode(errors="replace") or "another process"
+        raise KnowscapeError(
+            f"{path.parent} is being written by {holder}. Wait until it has ended, then run the same command again."
+        ) from None

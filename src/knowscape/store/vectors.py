@@ -1,0 +1,103 @@
+"""The vectors of one encoder, found by the digest of the text that they stand for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from knowscape.errors import DamageError, KnowscapeError
+from knowscape.store.manifest import PartFolder
+
+__all__ = ["VectorStore"]
+
+Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], None]
+
+
+class VectorStore:
+    """A folder of parts with the columns id, text_digest and vector; `about` holds the encoder's spec."""
+
+    def __init__(self, folder: Path) -> None:
+        self.parts = PartFolder(folder)
+
+    def done(self) -> set[str]:
+        """Return the digests of all texts that have a vector."""
+        table = self.parts.read(["text_digest"])
+        return set(table["text_digest"].to_pylist()) if table is not None else set()
+
+    def read(self, digests: Sequence[str]) -> NDArray[np.float32]:
+        """Return float32[n, dimension], row i for `digests[i]`; KnowscapeError where some have no vector."""
+        table = self.parts.read(["text_digest", "vector"])
+        if table is None:
+            raise KnowscapeError(f"{self.parts.folder} holds no vectors. Make them with: knowscape embed")
+        place = {digest: row for row, digest in enumerate(table["text_digest"].to_pylist())}
+        missing = [digest for digest in digests if digest not in place]
+        if missing:
+            raise KnowscapeError(
+                f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
+                "Make them with: knowscape embed"
+            )
+        vectors = _matrix(table["vector"].combine_chunks())
+        return vectors[[place[digest] for digest in digests]]
+
+    @contextmanager
+    def writing(self, about: Mapping[str, Any]) -> Iterator[Append]:
+        """Yield `append(ids, digests, vectors)`, each call of which is one durable commit."""
+        with self.parts.writing() as writer:
+
+            def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> None:
+                if not np.isfinite(vectors).all():
+                    raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
+                flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+                table = pa.table(
+                    {
+                        "id": pa.array(ids, pa.string()),
+                        "text_digest": pa.array(digests, pa.string()),
+                        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
+                    }
+                )
+                writer.append(table, about)
+
+            yield append
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """Return what is wrong, one sentence each: parts, and with `full` every vector's values."""
+        faults = self.parts.check(full=full)
+        if faults or not full or not self.parts.exists():
+            return faults
+        about = self.parts.about()
+        seen: set[str] = set()
+        for part in self.parts.parts():
+            faults += _check_rows(self.parts.read_part(part), part.file, about, seen)
+        return faults
+
+
+def _matrix(column: pa.Array) -> NDArray[np.float32]:
+    if not pa.types.is_fixed_size_list(column.type):
+        raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
+    values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return values.reshape(len(column), column.type.list_size)
+
+
+def _check_rows(table: pa.Table, name: str, about: Mapping[str, Any], seen: set[str]) -> list[str]:
+    vectors = _matrix(table["vector"].combine_chunks())
+    faults = []
+    if vectors.shape[1] != about["dimension"]:
+        faults.append(f"{name}: vectors have {vectors.shape[1]} dimensions, not {about['dimension']}.")
+    norms = np.linalg.norm(vectors, axis=1)
+    for what, bad in (
+        ("not finite", ~np.isfinite(norms)),
+        ("all zero", norms == 0),
+        ("not of length one", (np.abs(norms - 1) > 1e-3) & bool(about["normalised"])),
+    ):
+        if bad.any():
+            faults.append(f"{name}: {int(bad.sum()):,} vectors are {what}, the first in row {int(bad.argmax()):,}.")
+    digests = table["text_digest"].to_pylist()
+    repeated = len(digests) - len(set(digests) - seen)
+    if repeated:
+        faults.append(f"{name}: {repeated:,} texts have a second vector.")
+    seen.update(digests)
+    return faults
