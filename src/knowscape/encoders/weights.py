@@ -69,8 +69,11 @@ def _from_hub_cache(entry: Entry, folder: Path, progress: Progress) -> None:
 
 
 def _from_hub(entry: Entry, folder: Path, progress: Progress) -> None:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, hf_hub_url
+    from huggingface_hub.utils import get_session
 
+    # Ask once before downloading: without a network the download itself would try again for half a minute.
+    get_session().head(hf_hub_url(entry.repository, FILES[0]), timeout=_HUB_SECONDS)
     progress.note(f"{entry.spec.name}: asking the hub for {entry.repository} ({entry.megabytes} MB)")
     for name in FILES:
         found = hf_hub_download(

@@ -1,0 +1,136 @@
+"""An atlas opened by its path: the corpus, the vectors, the map, and whether they are whole."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from knowscape.corpus.document import Corpus
+from knowscape.errors import DamageError, UsageError
+from knowscape.files import sha256_text
+from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.quiz.questions import Question, read_questions
+from knowscape.store.atlas import AtlasFolder
+
+__all__ = ["Atlas", "open_atlas"]
+
+
+def open_atlas(path: str | Path) -> "Atlas":
+    """Return the atlas in the folder `path`; UsageError where there is none."""
+    return Atlas(AtlasFolder.open(Path(path)))
+
+
+class Atlas:
+    """What one atlas folder holds; nothing is read before it is asked for."""
+
+    def __init__(self, folder: AtlasFolder) -> None:
+        self._folder = folder
+
+    def __repr__(self) -> str:
+        return f"Atlas({str(self._folder.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        return self._folder.path
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The documents; UsageError where none were put in."""
+        table = self._folder.corpus.read()
+        if table is None:
+            raise UsageError(f"{self.path} holds no corpus. Make it with: knowscape build CORPUS -o {self.path}")
+        return Corpus(table)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """The quiz questions, an empty list where there are none."""
+        path = self._folder.questions()
+        return read_questions(path) if path.is_file() else []
+
+    def model(self, name: str | None = None) -> tuple[str, str]:
+        """Return name and fingerprint of a model that the corpus was embedded with, the last one by default."""
+        info = self._folder.info()
+        models: dict[str, str] = info.get("models", {})
+        chosen = name or info.get("model")
+        if chosen is None or chosen not in models:
+            raise UsageError(
+                f"{self.path} has no vectors of {chosen or 'any model'}. There are: {', '.join(models) or 'none'}. "
+                "Make them with: knowscape embed"
+            )
+        return chosen, models[chosen]
+
+    def vectors(self, model: str | None = None) -> NDArray[np.float32]:
+        """Return float32[documents, dimension] in the order of the corpus."""
+        return self._folder.vectors(*self.model(model)).read(self.corpus.text_digests)
+
+    def question_vectors(self, model: str | None = None) -> NDArray[np.float32] | None:
+        """Return float32[questions, dimension], or None where there are no questions."""
+        if not self.questions:
+            return None
+        digests = [sha256_text(question.embedding_text) for question in self.questions]
+        return self._folder.question_vectors(*self.model(model)).read(digests)
+
+    def map(self, model: str | None = None) -> KnowledgeMap:
+        """Return the knowledge map; UsageError where none was made."""
+        name, _ = self.model(model)
+        found = self.map_if_any(name)
+        if found is None:
+            raise UsageError(f"{self.path} has no map of {name}. Make it with: knowscape map {self.path}")
+        return found
+
+    def map_if_any(self, name: str) -> KnowledgeMap | None:
+        folder = self._folder.map(name)
+        return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
+
+    def check(self, *, full: bool = False) -> list[str]:
+        """Return what is wrong, one sentence each, an empty list where all is well; `full` reads every byte."""
+        faults = self._folder.corpus.check(full=full)
+        for name, fingerprint in self._folder.info().get("models", {}).items():
+            for store in (
+                self._folder.vectors(name, fingerprint),
+                self._folder.question_vectors(name, fingerprint),
+            ):
+                faults += store.check(full=full)
+            faults += self._folder.neighbours(name, fingerprint).check(full=full)
+            faults += self._check_rows(name) if not faults else []
+        return faults
+
+    def _check_rows(self, name: str) -> list[str]:
+        """Every document has a vector, and the map shows this corpus."""
+        done = self._folder.vectors(*self.model(name)).done()
+        gaps = sum(digest not in done for digest in self.corpus.text_digests)
+        faults = [f"{gaps:,} documents have no vector of {name}."] if gaps else []
+        try:
+            made = self.map_if_any(name)
+        except (DamageError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+            return [*faults, f"The map of {name} cannot be read: {error}."]
+        if made is not None and made.about.get("corpus") != self.corpus.digest:
+            faults.append(f"The map of {name} is older than the corpus.")
+        return faults
+
+    def to_table(self, model: str | None = None) -> pa.Table:
+        """Return one row per document and question: place, regions, quality and vector."""
+        name, _ = self.model(model)
+        made, corpus, questions = self.map(name), self.corpus, self.questions
+        vectors = self.vectors(name)
+        if questions:
+            vectors = np.concatenate([vectors, self.question_vectors(name)])  # type: ignore[list-item]
+        columns: dict[str, Any] = {
+            "id": corpus.ids + [question.id for question in questions],
+            "kind": ["document"] * len(corpus) + ["question"] * len(questions),
+            "title": corpus.titles + [question.topic for question in questions],
+            "text": corpus.texts + [question.question for question in questions],
+            "x": made.coordinates[:, 0],
+            "y": made.coordinates[:, 1],
+            "x_raw": made.raw[:, 0],
+            "y_raw": made.raw[:, 1],
+        }
+        for level, regions in enumerate(made.regions.levels):
+            labels = [region.label for region in regions]
+            columns[f"region_{level + 1}"] = [labels[index] for index in made.membership[:, level]]
+        columns["neighbour_recall_10"] = made.recall_10
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+        return pa.table(columns)

@@ -1,0 +1,201 @@
+"""The whole pipeline: corpus -> vectors -> neighbours -> map -> page.  Each step continues what is there."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from knowscape.atlas import Atlas
+from knowscape.corpus.document import Corpus
+from knowscape.corpus.readers import read_corpus
+from knowscape.embed.run import embed
+from knowscape.encoders.catalogue import DEFAULT_MODEL
+from knowscape.encoders.load import load_encoder
+from knowscape.encoders.spec import Encoder
+from knowscape.errors import UsageError
+from knowscape.files import sha256_text, write_json
+from knowscape.maps.knowledge_map import KnowledgeMap, make_map
+from knowscape.maps.layout import LayoutOptions
+from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
+from knowscape.page.build import build_page
+from knowscape.page.payload import PayloadDocuments
+from knowscape.progress import SILENT, Progress
+from knowscape.quiz.questions import Question, read_questions
+from knowscape.store.atlas import AtlasFolder
+
+__all__ = ["MapOptions", "build", "embed_corpus", "make_page", "map_atlas", "put_corpus", "put_questions"]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """How a map is made: the layout's options and the padding of the question region, a share of its size."""
+
+    layout: LayoutOptions = field(default_factory=LayoutOptions)
+    padding: float = 0.5
+
+
+def build(
+    corpus: Corpus | str | Path,
+    questions: str | Path | Sequence[Question] | None = None,
+    *,
+    out: str | Path,
+    model: str = DEFAULT_MODEL,
+    options: MapOptions | None = None,
+    progress: Progress = SILENT,
+) -> Atlas:
+    """Make the atlas `out` from a corpus and return it; run again, it continues where it stopped."""
+    if not isinstance(corpus, Corpus):
+        corpus = read_corpus(corpus, progress=progress)
+    folder = AtlasFolder.create(Path(out))
+    put_corpus(folder, corpus)
+    if questions is not None:
+        put_questions(folder, questions if not isinstance(questions, str | Path) else read_questions(questions))
+    embed_corpus(folder, model, progress=progress)
+    map_atlas(folder, options or MapOptions(), progress=progress)
+    make_page(folder, progress=progress)
+    return Atlas(folder)
+
+
+def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
+    """Store the corpus as the atlas's own, unless it is there already."""
+    if folder.corpus.exists() and folder.corpus.about().get("digest") == corpus.digest:
+        return
+    with folder.corpus.writing() as writer:
+        writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
+    folder.update({"corpus": corpus.digest, "documents": len(corpus)})
+
+
+def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
+    """Store the quiz questions in their canonical form."""
+    write_json(folder.questions(), [question.to_json() for question in questions])
+
+
+def embed_corpus(folder: AtlasFolder, model: str, *, device: str = "auto", progress: Progress = SILENT) -> Encoder:
+    """Embed every document and question that has no vector under this model yet."""
+    atlas = Atlas(folder)
+    encoder = load_encoder(model, device=device, progress=progress)
+    spec, corpus, questions = encoder.spec, atlas.corpus, atlas.questions
+    vectors = folder.vectors(spec.name, spec.fingerprint)
+    embed(corpus.texts, corpus.ids, corpus.text_digests, encoder=encoder, store=vectors, progress=progress)
+    if questions:
+        texts = [question.embedding_text for question in questions]
+        embed(
+            texts,
+            [question.id for question in questions],
+            [sha256_text(text) for text in texts],
+            encoder=encoder,
+            store=folder.question_vectors(spec.name, spec.fingerprint),
+            queries=True,
+            progress=progress,
+        )
+    models = {**folder.info().get("models", {}), spec.name: spec.fingerprint}
+    folder.update({"models": models, "model": spec.name})
+    return encoder
+
+
+def map_atlas(folder: AtlasFolder, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT) -> KnowledgeMap:
+    """Lay the documents and questions out, name the regions and measure how far the map can be trusted.
+
+    A map that was made from the same vectors and questions with the same options is kept.
+    """
+    atlas = Atlas(folder)
+    name, fingerprint = atlas.model(model)
+    corpus, questions = atlas.corpus, atlas.questions
+    about = {
+        "model": name,
+        "fingerprint": fingerprint,
+        "corpus": corpus.digest,
+        "questions": sha256_text("\n".join(question.embedding_text for question in questions)),
+        "options": asdict(options),
+    }
+    kept = atlas.map_if_any(name)
+    if kept is not None and all(kept.about.get(key) == value for key, value in about.items()):
+        return kept
+    vectors = atlas.vectors(name)
+    made = make_map(
+        vectors=vectors,
+        graph=_graph(folder, name, fingerprint, vectors, corpus.digest, progress),
+        question_vectors=atlas.question_vectors(name),
+        document_ids=corpus.ids,
+        question_ids=[question.id for question in questions],
+        titles=corpus.titles,
+        texts=corpus.texts,
+        options=options.layout,
+        padding=options.padding,
+        about=about,
+        progress=progress,
+    )
+    made.save(folder.map(name))
+    return made
+
+
+def _graph(
+    folder: AtlasFolder, name: str, fingerprint: str, vectors: np.ndarray, digest: str, progress: Progress
+) -> NeighbourGraph:
+    store = folder.neighbours(name, fingerprint)
+    if store.exists() and store.about().get("corpus") == digest:
+        table = store.read()
+        assert table is not None
+        return NeighbourGraph.from_table(table)
+    with progress.stage("Neighbours"):
+        graph = neighbour_graph(vectors)
+    table: pa.Table = graph.to_table()
+    with store.writing() as writer:
+        writer.replace(table, {"kind": "neighbours", "corpus": digest})
+    return graph
+
+
+def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progress = SILENT) -> Path:
+    """Write the page of the atlas's map and return its folder."""
+    atlas = Atlas(folder)
+    name, _ = atlas.model(model)
+    made, corpus = atlas.map(name), atlas.corpus
+    count = len(corpus)
+    if made.about.get("corpus") != corpus.digest:
+        raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {folder.path}")
+    with progress.stage("Page"):
+        build_page(
+            folder.page(),
+            title=folder.path.name.removesuffix(".atlas"),
+            model=name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            documents=PayloadDocuments(corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist()),
+            coordinates=made.coordinates[:count],
+            recall=made.recall_10[:count],
+            finest_region=made.membership[:count, -1],
+            levels=made.regions.levels,
+            quality=made.quality.to_json(),
+            question_region=made.question_region,
+            questions=_page_questions(atlas, made, name),
+        )
+    return folder.page()
+
+
+def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[str, object]]:
+    from knowscape.maps.neighbours import nearest
+
+    questions, corpus = atlas.questions, atlas.corpus
+    if not questions:
+        return []
+    place = {title: row for row, title in reversed(list(enumerate(corpus.titles)))}
+    vectors = atlas.question_vectors(model)
+    assert vectors is not None
+    near, _ = nearest(atlas.vectors(model), vectors, 5)
+    return [
+        {
+            "id": question.id,
+            "question": question.question,
+            "options": list(question.options),
+            "correctIndex": question.correct_index,
+            "topic": question.topic,
+            "difficulty": question.difficulty,
+            "x": float(xy[0]),
+            "y": float(xy[1]),
+            "source": place.get(question.source_article),
+            "near": [int(row) for row in rows],
+        }
+        for question, xy, rows in zip(questions, made.coordinates[len(corpus) :], near, strict=True)
+    ]
