@@ -66,10 +66,8 @@ class Atlas:
         """Return float32[documents, dimension] in the order of the corpus."""
         return self._folder.vectors(*self.model(model)).read(self.corpus.text_digests)
 
-    def question_vectors(self, model: str | None = None) -> NDArray[np.float32] | None:
-        """Return float32[questions, dimension], or None where there are no questions."""
-        if not self.questions:
-            return None
+    def question_vectors(self, model: str | None = None) -> NDArray[np.float32]:
+        """Return float32[questions, dimension]; KnowscapeError where there are no questions."""
         digests = [sha256_text(question.embedding_text) for question in self.questions]
         return self._folder.question_vectors(*self.model(model)).read(digests)
 
@@ -117,7 +115,7 @@ class Atlas:
         made, corpus, questions = self.map(name), self.corpus, self.questions
         vectors = self.vectors(name)
         if questions:
-            vectors = np.concatenate([vectors, self.question_vectors(name)])  # type: ignore[list-item]
+            vectors = np.concatenate([vectors, self.question_vectors(name)])
         columns: dict[str, Any] = {
             "id": corpus.ids + [question.id for question in questions],
             "kind": ["document"] * len(corpus) + ["question"] * len(questions),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas
 from knowscape.corpus.document import Corpus
@@ -43,6 +43,7 @@ def build(
     *,
     out: str | Path,
     model: str = DEFAULT_MODEL,
+    device: str = "auto",
     options: MapOptions | None = None,
     progress: Progress = SILENT,
 ) -> Atlas:
@@ -53,7 +54,7 @@ def build(
     put_corpus(folder, corpus)
     if questions is not None:
         put_questions(folder, questions if not isinstance(questions, str | Path) else read_questions(questions))
-    embed_corpus(folder, model, progress=progress)
+    embed_corpus(folder, model, device=device, progress=progress)
     map_atlas(folder, options or MapOptions(), progress=progress)
     make_page(folder, progress=progress)
     return Atlas(folder)
@@ -118,7 +119,7 @@ def map_atlas(folder: AtlasFolder, options: MapOptions, *, model: str | None = N
     made = make_map(
         vectors=vectors,
         graph=_graph(folder, name, fingerprint, vectors, corpus.digest, progress),
-        question_vectors=atlas.question_vectors(name),
+        question_vectors=atlas.question_vectors(name) if questions else None,
         document_ids=corpus.ids,
         question_ids=[question.id for question in questions],
         titles=corpus.titles,
@@ -133,18 +134,16 @@ def map_atlas(folder: AtlasFolder, options: MapOptions, *, model: str | None = N
 
 
 def _graph(
-    folder: AtlasFolder, name: str, fingerprint: str, vectors: np.ndarray, digest: str, progress: Progress
+    folder: AtlasFolder, name: str, fingerprint: str, vectors: NDArray[np.float32], digest: str, progress: Progress
 ) -> NeighbourGraph:
     store = folder.neighbours(name, fingerprint)
-    if store.exists() and store.about().get("corpus") == digest:
-        table = store.read()
-        assert table is not None
+    table = store.read() if store.about().get("corpus") == digest else None
+    if table is not None:
         return NeighbourGraph.from_table(table)
     with progress.stage("Neighbours"):
         graph = neighbour_graph(vectors)
-    table: pa.Table = graph.to_table()
     with store.writing() as writer:
-        writer.replace(table, {"kind": "neighbours", "corpus": digest})
+        writer.replace(graph.to_table(), {"kind": "neighbours", "corpus": digest})
     return graph
 
 
@@ -182,7 +181,6 @@ def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[s
         return []
     place = {title: row for row, title in reversed(list(enumerate(corpus.titles)))}
     vectors = atlas.question_vectors(model)
-    assert vectors is not None
     near, _ = nearest(atlas.vectors(model), vectors, 5)
     return [
         {

@@ -1,0 +1,252 @@
+"""The commands."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from knowscape.cli.output import show
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="knowscape",
+    help="Turn a pile of articles into a knowledge map with a quiz, in the browser.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+CorpusPath = Annotated[str, typer.Argument(metavar="CORPUS", help="Parquet, JSONL, CSV, JSON, a folder of texts, ...")]
+AtlasPath = Annotated[Path, typer.Argument(metavar="ATLAS", help="The folder of an atlas.")]
+Questions = Annotated[Path | None, typer.Option("-q", "--questions", help="Quiz questions (JSON).")]
+MaxQuestions = Annotated[int | None, typer.Option(min=1, help="Use so many questions, evenly over the topics.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to make or to continue.")]
+Model = Annotated[str, typer.Option(help="A model of the catalogue, or a folder with one.")]
+Device = Annotated[str, typer.Option(help="auto or cpu.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Read so many documents.")]
+Reader = Annotated[str | None, typer.Option(help="Read CORPUS as this format, whatever its name.")]
+Column = Annotated[str | None, typer.Option(help="The column that holds it.")]
+Padding = Annotated[float, typer.Option(min=0, max=10, help="Padding of the question region, a share of its size.")]
+Seed = Annotated[int, typer.Option(min=0, help="The seed of the layout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Full = Annotated[bool, typer.Option(help="Read and digest every byte.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port on localhost.")]
+Serve = Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page when it is built.")]
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+
+@app.command()
+def demo(out: Out = Path("sample.atlas"), port: Port = 8000, serve: Serve = True, json: Json = False) -> None:
+    """Build the map of the sample corpus and open it."""
+    from knowscape.corpus.sample import sample_articles_path, sample_questions_path
+
+    _build(sample_articles_path(), sample_questions_path(), out, json=json)
+    if serve:
+        _serve(out, port)
+
+
+@app.command()
+def build(
+    corpus: CorpusPath,
+    out: Out,
+    questions: Questions = None,
+    max_questions: MaxQuestions = None,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    limit: Limit = None,
+    reader: Reader = None,
+    text: Column = None,
+    title: Column = None,
+    id: Column = None,
+    url: Column = None,
+    padding: Padding = 0.5,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Embed CORPUS, lay it out and write its page; typed again, it continues."""
+    _build(
+        _read(corpus, limit, reader, text=text, title=title, id=id, url=url),
+        _questions(questions, max_questions),
+        out,
+        model=model,
+        device=device,
+        options=_options(padding, seed),
+        json=json,
+    )
+
+
+@app.command()
+def embed(
+    corpus: CorpusPath,
+    out: Out,
+    model: Model = DEFAULT_MODEL,
+    device: Device = "auto",
+    limit: Limit = None,
+    reader: Reader = None,
+    text: Column = None,
+    title: Column = None,
+    id: Column = None,
+    url: Column = None,
+    json: Json = False,
+) -> None:
+    """Embed CORPUS into an atlas; the first stage of build."""
+    from knowscape.build import embed_corpus, put_corpus
+    from knowscape.store.atlas import AtlasFolder
+
+    documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
+    folder = AtlasFolder.create(out)
+    put_corpus(folder, documents)
+    encoder = embed_corpus(folder, model, device=device, progress=_progress())
+    show({"atlas": str(out), "documents": len(documents), "model": encoder.spec.name}, as_json=json)
+
+
+@app.command("map")
+def map_(
+    atlas: AtlasPath,
+    questions: Questions = None,
+    max_questions: MaxQuestions = None,
+    model: Annotated[str | None, typer.Option(help="Whose vectors to lay out; the last one's by default.")] = None,
+    padding: Padding = 0.5,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Lay out an embedded atlas, with the questions where they are given."""
+    from knowscape.build import embed_corpus, map_atlas, put_questions
+    from knowscape.store.atlas import AtlasFolder
+
+    folder = AtlasFolder.open(atlas)
+    name = _open(atlas).model(model)[0]
+    chosen = _questions(questions, max_questions)
+    if chosen is not None:
+        put_questions(folder, chosen)
+        embed_corpus(folder, name, progress=_progress())
+    made = map_atlas(folder, _options(padding, seed), model=name, progress=_progress())
+    show({"atlas": str(atlas), "model": name, **made.quality.to_json()}, as_json=json)
+
+
+@app.command()
+def page(atlas: AtlasPath, json: Json = False) -> None:
+    """Write the page of an atlas that has a map."""
+    from knowscape.build import make_page
+    from knowscape.store.atlas import AtlasFolder
+
+    written = make_page(AtlasFolder.open(atlas), progress=_progress())
+    show({"page": str(written)}, as_json=json)
+
+
+@app.command()
+def serve(atlas: AtlasPath, port: Port = 8000) -> None:
+    """Serve an atlas's page on localhost."""
+    _serve(atlas, port)
+
+
+@app.command()
+def inspect(
+    corpus: CorpusPath,
+    limit: Limit = None,
+    reader: Reader = None,
+    text: Column = None,
+    title: Column = None,
+    id: Column = None,
+    url: Column = None,
+    json: Json = False,
+) -> None:
+    """Read CORPUS and say what is in it, and what was left out and why."""
+    documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
+    lengths = sorted(len(body) for body in documents.texts)
+    result = {
+        "documents": len(documents),
+        "characters_median": lengths[len(lengths) // 2],
+        "characters_longest": lengths[-1],
+        "with_title": sum(bool(name) for name in documents.titles),
+        "first": documents[0].title or documents[0].text[:60],
+        "report": documents.report.to_json(),
+    }
+    show(result, as_json=json)
+
+
+@app.command()
+def check(atlas: AtlasPath, full: Full = False, json: Json = False) -> None:
+    """Say whether everything in an atlas is whole; exit code 3 where it is not."""
+    opened = _open(atlas)
+    faults = opened.check(full=full)
+    show({"atlas": str(atlas), "whole": not faults, "faults": faults}, as_json=json)
+    if faults:
+        sys.exit(3)
+
+
+@app.command()
+def export(
+    atlas: AtlasPath,
+    out: Out,
+    format: Annotated[str, typer.Option(help="parquet, npy or jsonl.")] = "parquet",
+    json: Json = False,
+) -> None:
+    """Write places, regions, quality and vectors: one row per document and question."""
+    from knowscape.export import export_atlas
+
+    rows = export_atlas(_open(atlas), format, out)
+    show({"out": str(out), "rows": rows}, as_json=json)
+
+
+def _build(corpus: Any, questions: Any, out: Path, *, json: bool, **options: Any) -> None:
+    from knowscape.build import build as build_atlas
+
+    atlas = build_atlas(corpus, questions, out=out, progress=_progress(), **options)
+    quality = atlas.map().quality.to_json()
+    counts = {"documents": len(atlas.corpus), "questions": len(atlas.questions)}
+    show({"atlas": str(out), **counts, **quality, "open_with": f"knowscape serve {out}"}, as_json=json)
+
+
+def _serve(atlas: Path, port: int) -> None:
+    from knowscape.errors import UsageError
+    from knowscape.page.server import serve as serve_page
+    from knowscape.store.atlas import AtlasFolder
+
+    folder = AtlasFolder.open(atlas).page()
+    if not (folder / "index.html").is_file():
+        raise UsageError(f"{atlas} has no page yet. Make it with: knowscape page {atlas}")
+    serve_page(folder, port=port, open_browser=sys.stdout.isatty())
+
+
+def _read(corpus: str, limit: int | None, reader: str | None, **columns: str | None) -> Any:
+    from knowscape.corpus.readers import Columns, read_corpus
+
+    progress = _progress()
+    documents = read_corpus(corpus, reader=reader, columns=Columns(**columns), limit=limit, progress=progress)
+    for line in documents.report.lines():
+        progress.note(line)
+    return documents
+
+
+def _questions(path: Path | None, limit: int | None) -> Any:
+    from knowscape.errors import UsageError
+    from knowscape.quiz.questions import read_questions
+
+    if path is None:
+        if limit is not None:
+            raise UsageError("--max-questions needs questions. Name their file with: -q questions.json")
+        return None
+    return read_questions(path, limit=limit)
+
+
+def _options(padding: float, seed: int) -> Any:
+    from knowscape.build import MapOptions
+    from knowscape.maps.layout import LayoutOptions
+
+    return MapOptions(LayoutOptions(seed=seed), padding)
+
+
+def _open(path: Path) -> Any:
+    from knowscape.atlas import open_atlas
+
+    return open_atlas(path)
+
+
+def _progress() -> Any:
+    from knowscape.progress import progress_for
+
+    return progress_for()
