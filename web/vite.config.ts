@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   // The page is opened from any folder of any server, so every address in it is relative.
@@ -11,4 +11,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
+  // A test reads the style sheet's colours.
+  test: { css: true },
 });

@@ -67,7 +67,7 @@ export class ArticlePanel {
   open(index: number, takeFocus: boolean): void {
     this.opened = index;
     this.title.textContent = this.library.titles[index] ?? "";
-    this.path.textContent = regionPath(this.library, index).join(" · ");
+    this.path.textContent = regionPath(this.library, index).slice(-2).join(" · ");
     this.body.replaceChildren(element("p", { class: "quiet", text: "Loading the text …" }));
     this.foot.replaceChildren(this.trust(index));
     this.panel.hidden = false;

@@ -52,6 +52,8 @@ export interface TitleSource {
   at(index: number): { x: number; y: number; title: string };
 }
 
+const narrow = (): boolean => window.innerWidth < 600;
+
 const ARRANGE_EVERY_MS = 90;
 const FADE_MS = 260;
 const MOST_TITLES = 1500;
@@ -137,7 +139,7 @@ export class LabelLayer {
     const most = Math.max(...regions.map((region) => region.support), 1);
     return regions.map((region, i) => {
       const weight = Math.sqrt(region.support / most);
-      const size = style.size * (0.84 + 0.3 * weight);
+      const size = style.size * (0.84 + 0.3 * weight) * (narrow() ? 0.8 : 1);
       const priority = (LEVELS.length - level) * 10 + 8 * weight;
       return this.name(`r${level}.${i}`, region.label, region.x, region.y, style, size, priority);
     });
@@ -146,7 +148,7 @@ export class LabelLayer {
   private name(id: string, text: string, x: number, y: number, style: Style, size: number, priority: number): Name {
     const shownText = style.upper ? text.toLocaleUpperCase() : text;
     const widthOf = (line: string): number => this.widthOf(line, style, size);
-    const lines = wrap(shownText, style.widest, widthOf);
+    const lines = wrap(shownText, style.widest * (narrow() ? 0.6 : 1), widthOf);
     const width = Math.max(...lines.map(widthOf));
     const height = lines.length * size * style.lead;
     return { id, x, y, style, size, lines, width, height, priority, beside: style.kind === "title" };
@@ -190,6 +192,7 @@ export class LabelLayer {
 }
 
 const BESIDE = 8;
+const EDGE = 10;
 
 /** A title stands right of its point, else left; a region's name in its middle, else a little above or below. */
 function placesOf(name: Name, camera: Camera): Rect[] {
@@ -199,7 +202,10 @@ function placesOf(name: Name, camera: Camera): Rect[] {
   const at = (x0: number, y0: number): Rect => ({ x0, y0, x1: x0 + width, y1: y0 + height });
   if (name.beside) return [at(x + BESIDE, y - height / 2), at(x - BESIDE - width, y - height / 2)];
   const shift = height * 0.5 + 12;
-  return [0, -shift, shift].map((dy) => at(x - width / 2, y - height / 2 + dy));
+  const inside = x > 0 && x < camera.width;
+  // A name whose middle is in the window slides in from the edge rather than being cut.
+  const left = inside ? Math.min(Math.max(x - width / 2, EDGE), camera.width - EDGE - width) : x - width / 2;
+  return [0, -shift, shift].map((dy) => at(left, y - height / 2 + dy));
 }
 
 /** A fixed order of the titles that is spread evenly: the fractional part of multiples of the golden ratio. */

@@ -8,8 +8,10 @@ import "./styles/phone.css";
 import { byId } from "./dom";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";
 import { Page } from "./page";
+import { startTheme } from "./theme";
 
 async function start(): Promise<void> {
+  startTheme(byId<HTMLButtonElement>("theme"));
   const map = await loadMap();
   document.title = map.title;
   byId("title").textContent = map.title;

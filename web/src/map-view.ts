@@ -28,11 +28,13 @@ const RISE_MS = 700;
 const FLIGHT_MS = 850;
 const STEP_MS = 240;
 const REST_MS = 240;
+/** A place in sight is at least this many pixels inside the free part. */
+const SIGHT = 34;
 
 export class MapView {
   readonly camera = new Camera();
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
-  marks: Marks = { hits: [], chosen: null, hovered: null, aim: null, asked: null, near: [], answers: [] };
+  marks: Marks = { hits: [], chosen: null, hovered: null, aim: null, asked: null, threads: null, answers: [] };
   private readonly node = byId("map");
   private readonly painter: Painter;
   private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
@@ -132,6 +134,18 @@ export class MapView {
     this.travelTo(this.camera.fit(box, this.fitInsets()), glide ? FLIGHT_MS : 0);
   }
 
+  /** Bring a place into the free part of the window if it is not there: by a small move, or by showing all. */
+  keepInSight(place: Place, whole: Box): void {
+    const { top, right, bottom, left } = this.insets();
+    const { width, height, scale } = this.camera;
+    const [x, y] = [this.camera.screenX(place.x), this.camera.screenY(place.y)];
+    const dx = Math.max(left + SIGHT - x, 0) - Math.max(x - (width - right - SIGHT), 0);
+    const dy = Math.max(top + SIGHT - y, 0) - Math.max(y - (height - bottom - SIGHT), 0);
+    if (dx === 0 && dy === 0) return;
+    if (scale > 2.5 * this.camera.fit(whole, this.fitInsets()).scale) this.fit(whole);
+    else this.travelTo({ x: this.camera.x - dx / scale, y: this.camera.y + dy / scale, scale }, STEP_MS * 2);
+  }
+
   /** Go to a place, near enough that its neighbours have names. */
   flyTo(place: Place): void {
     const near = Math.max(this.camera.scale, Math.min(30 * Math.sqrt(this.points.count), 40_000));
@@ -148,7 +162,7 @@ export class MapView {
   measure(): void {
     const frame = this.node.getBoundingClientRect();
     this.covered = [...document.querySelectorAll<HTMLElement>("[data-covers]")]
-      .filter((card) => card.offsetParent !== null && !card.hidden)
+      .filter((card) => card.checkVisibility())
       .map((card) => card.getBoundingClientRect())
       .map((box) => ({ x0: box.left - frame.left, y0: box.top - frame.top, x1: box.right - frame.left, y1: box.bottom - frame.top }));
     this.frames.request();
@@ -157,11 +171,14 @@ export class MapView {
   private insets(): Insets {
     const { width, height } = this.camera;
     const insets = { top: 0, right: 0, bottom: 0, left: 0 };
-    for (const card of this.covered) {
-      const wide = card.x1 - card.x0 > width * 0.7;
-      if (wide && card.y1 > height - 40) insets.bottom = Math.max(insets.bottom, height - card.y0);
-      else if (wide) insets.top = Math.max(insets.top, card.y1);
-      else if (card.x0 > width / 2 && card.x1 - card.x0 > 200) insets.right = Math.max(insets.right, width - card.x0);
+    for (const { x0, x1 } of this.covered) {
+      if (x0 >= width * 0.45 && x1 - x0 > 200) insets.right = Math.max(insets.right, width - x0);
+    }
+    // What spans the rest is a header or a sheet; smaller cards stand in the corners, where there is mostly sea.
+    for (const { x0, y0, x1, y1 } of this.covered) {
+      if (x0 >= width - insets.right || x1 - x0 < (width - insets.right) * 0.7) continue;
+      if (y1 > height - 40) insets.bottom = Math.max(insets.bottom, height - y0);
+      else insets.top = Math.max(insets.top, y1);
     }
     return insets;
   }

@@ -14,9 +14,10 @@ export interface Marks {
   chosen: Place | null;
   hovered: Place | null;
   aim: Place | null;
+  /** The place of the open question. */
   asked: Place | null;
-  /** The articles nearest to the asked question in the embedding; lines lead to them once it is answered. */
-  near: readonly Place[];
+  /** From the question just answered to the articles nearest to it in the embedding. */
+  threads: { from: Place; to: readonly Place[] } | null;
   answers: readonly Answer[];
 }
 
@@ -47,9 +48,9 @@ export class MarkerLayer {
     const at = ({ x, y }: Place): [number, number] => [camera.screenX(x), camera.screenY(y)];
     const pen = new Pen(ink, palette, Math.min(Math.max(camera.scale / FULL_SIZE_AT, 0.62), 1.15));
     for (const hit of marks.hits) pen.hit(...at(hit));
-    if (marks.asked) for (const near of marks.near) pen.thread(at(marks.asked), at(near));
+    for (const end of marks.threads?.to ?? []) pen.thread(at(marks.threads?.from ?? end), at(end));
     for (const answer of marks.answers) pen.answer(answer, ...at(answer.question));
-    if (marks.asked) pen.triangle(...at(marks.asked), marks.near.length > 0);
+    if (marks.asked) pen.triangle(...at(marks.asked));
     if (marks.hovered) pen.ring(...at(marks.hovered), 7, 1.5);
     if (marks.chosen) pen.chosen(...at(marks.chosen));
     if (marks.aim) pen.aim(...at(marks.aim));
@@ -121,15 +122,16 @@ class Pen {
     this.ink.beginPath();
     this.ink.moveTo(x0, y0);
     this.ink.lineTo(x1, y1);
-    this.stroke(this.paper, 3);
-    this.stroke(this.accent, 1);
-    this.circle(x1, y1, 3);
-    this.fill(this.accent);
+    this.ink.setLineDash([0.1, 4.5]);
+    this.stroke(this.dark, 1.7);
+    this.ink.setLineDash([]);
+    this.circle(x1, y1, 3.2);
+    this.fill(this.paper);
+    this.stroke(this.dark, 1.5);
   }
 
   /** The surveyor's triangle: where the present question stands. */
-  triangle(x: number, y: number, answered: boolean): void {
-    if (answered) return;
+  triangle(x: number, y: number): void {
     const { ink } = this;
     const r = 12;
     ink.beginPath();

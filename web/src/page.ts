@@ -14,7 +14,7 @@ import { QuizCard } from "./quiz";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
 import { nextQuestion } from "./select";
-import { startTheme } from "./theme";
+import { onTheme } from "./theme";
 import { startTrust } from "./trust";
 
 const WHOLE_MAP: Box = [0, 0, 1, 1];
@@ -51,7 +51,7 @@ export class Page {
     this.answers = new Answers(questions, storageKey(map), browserStorage());
     this.view = this.makeView();
     this.heat = questions.length ? new Heat(this.field(), (field) => this.view.setField(field)) : null;
-    startTheme(byId<HTMLButtonElement>("theme"), () => this.repaint());
+    onTheme(() => this.repaint());
     startTrust(map, (on) => this.view.setDistrust(on));
     const search = new TitleSearch(titles);
     this.searchBox = this.makeSearch(search);
@@ -102,10 +102,14 @@ export class Page {
   private makeQuiz(): QuizCard {
     return new QuizCard(this.answers, this.questions.length, this.library.titles, {
       next: () => nextQuestion(this.answers.open(), this.answers.evidence(), this.kernel, this.region),
-      asked: (question) => this.view.mark({ asked: question, near: [], answers: this.answers.all() }),
+      asked: (question) => {
+        this.view.mark({ asked: question, threads: null, answers: this.answers.all() });
+        this.view.measure();
+        if (question && this.quiz) this.view.keepInSight(question, this.region);
+      },
       answered: ({ question }) => {
-        const near = question.near.map((index) => placeOf(this.library, index));
-        this.view.mark({ asked: question, near, answers: this.answers.all() });
+        const to = question.near.map((index) => placeOf(this.library, index));
+        this.view.mark({ asked: null, threads: { from: question, to }, answers: this.answers.all() });
         this.lift();
       },
       reset: () => this.lift(),
@@ -249,6 +253,7 @@ export class Page {
   private pageKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target instanceof HTMLInputElement && event.target.type !== "checkbox") return;
+    if (event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, .map")) return;
     const actions: Record<string, () => void> = {
       "/": () => this.searchBox.focus(),
       "+": () => this.view.step(1.8),

@@ -58,7 +58,7 @@ export class QuizCard {
   /** Take a key that was pressed anywhere but in a field; true if it meant something here. */
   key(key: string): boolean {
     const letter = key.toLowerCase();
-    if (letter === "n" && this.answer) {
+    if ((letter === "n" || key === "Enter") && this.answer) {
       this.advance(true);
       return true;
     }
@@ -163,7 +163,7 @@ export class QuizCard {
     if (source === null) return;
     const button = element("button", { class: "fly", text: this.titles[source] ?? "its article", attributes: { type: "button" } });
     button.addEventListener("click", () => this.events.fly(source));
-    this.source.replaceChildren(element("span", { text: "Why? Read " }), button);
+    this.source.replaceChildren(element("span", { text: "Read why in" }), button);
   }
 
   private showTally(): void {
@@ -174,7 +174,7 @@ export class QuizCard {
     this.bar.setAttribute("aria-valuenow", String(count));
     this.bar.setAttribute("aria-valuemax", String(this.total));
     this.bar.setAttribute("aria-valuetext", `${count} answered, ${right} right`);
-    byId("quiz-score").textContent = count ? `${formatCount(right)} right of ${formatCount(count)}` : "";
+    byId("quiz-score").textContent = count ? `${formatCount(right)} right of ${formatCount(count)}` : "Each answer lifts the fog around it.";
     byId("quiz-reset").hidden = count === 0;
   }
 

@@ -52,7 +52,8 @@ uniform float uMargin;
 uniform float uSummit;
 uniform float uGrain;
 uniform float uRise;        // 0..1: the land comes up once, after the first paint
-uniform float uDistrust;    // 0..1: hatch where the map is untrue
+uniform float uDistrust;    // 0..1: hatch where the map is less true than on average
+uniform float uRecall;
 uniform float uPixel;       // pixels of the land's buffer for one map unit
 uniform float uDark;
 uniform float uCloser;      // doublings of the scale beyond which finer contours come in
@@ -124,7 +125,7 @@ void main() {
   float clear = 1.0 - smoothstep(0.30, 1.0, field.y);
   vec3 known = texture(uScale, vec2(field.x * (255.0 / 256.0) + 0.5 / 256.0, 0.5)).rgb;
   float light = dot(base, vec3(0.3, 0.59, 0.11)) / max(dot(mix(uShelf, uLand, land), vec3(0.3, 0.59, 0.11)), 0.05);
-  vec3 tinted = known * mix(1.0, clamp(light, 0.6, 1.3), 0.8);
+  vec3 tinted = known * mix(1.0, clamp(light, 0.7, 1.2), 0.8);
   base = mix(base, tinted, field.z * clear * mix(0.3 * smoothstep(-3.0, -0.4, height), 0.9, land));
   // The cloud is lit from the upper left as the land is, and it has thin places.
   vec2 lit = vec2(-0.012, 0.014) / uNoiseScale;
@@ -135,8 +136,8 @@ void main() {
 
   if (uDistrust > 0.0) {
     vec2 at = gl_FragCoord.xy;
-    float hatch = 1.0 - smoothstep(0.5, 1.3, abs(mod(at.x + at.y, 7.0) - 3.5));
-    base = mix(base, uInk, hatch * uDistrust * 0.5 * land * (1.0 - smoothstep(0.15, 0.5, terrain.g)));
+    float hatch = 1.0 - smoothstep(0.4, 1.2, abs(mod(at.x + at.y, 6.0) - 3.0));
+    base = mix(base, uInk, hatch * uDistrust * 0.55 * land * (1.0 - smoothstep(0.62, 0.9, terrain.g / uRecall)));
   }
   colour = vec4(base, 1.0);
 }`;

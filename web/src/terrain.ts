@@ -13,6 +13,8 @@ export interface Terrain {
   cells: Float32Array;
   /** The width of the smoothing, in units of the map's side: slopes are measured against it. */
   grain: number;
+  /** The mean recall of all articles: places below it are the ones to mistrust. */
+  recall: number;
 }
 
 /** The height of the highest place; the sea lies below 0. */
@@ -43,7 +45,7 @@ export function buildTerrain(points: Points, size = SIZE): Terrain {
     cells[2 * i] = shore <= 0 ? shore : inland(shore, rank(heights, relief[i] ?? 0));
     cells[2 * i + 1] = recall[i] ?? 0;
   }
-  return { size, cells, grain };
+  return { size, cells, grain, recall: mean(points.recall) / 255 };
 }
 
 /**
@@ -92,6 +94,8 @@ function sortedAtPoints(points: Points, density: Float32Array, size: number): Fl
   }
   return values.sort();
 }
+
+const mean = (values: Uint8Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
 
 const quantile = (sorted: Float32Array, share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 

@@ -2,7 +2,7 @@
 
 import { browserStorage } from "./answers";
 
-export type Theme = "light" | "dark";
+type Theme = "light" | "dark";
 
 const KEY = "knowscape:theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -16,18 +16,22 @@ function chosen(): Theme | null {
   }
 }
 
-export const currentTheme = (): Theme => (document.documentElement.dataset["theme"] === "dark" ? "dark" : "light");
+const currentTheme = (): Theme => (document.documentElement.dataset["theme"] === "dark" ? "dark" : "light");
 
-function apply(theme: Theme): void {
-  document.documentElement.dataset["theme"] = theme;
+const listeners = new Set<() => void>();
+
+/** Call `changed` now and after every change of the theme. */
+export function onTheme(changed: () => void): void {
+  listeners.add(changed);
+  changed();
 }
 
-/** Set the theme, follow the system where the reader has not chosen, and tell `changed` of every change. */
-export function startTheme(button: HTMLButtonElement, changed: () => void): void {
+/** Set the theme, and follow the system where the reader has not chosen. */
+export function startTheme(button: HTMLButtonElement): void {
   const show = (theme: Theme): void => {
-    apply(theme);
+    document.documentElement.dataset["theme"] = theme;
     button.setAttribute("aria-pressed", String(theme === "dark"));
-    changed();
+    for (const changed of listeners) changed();
   };
   show(chosen() ?? (system.matches ? "dark" : "light"));
   system.addEventListener("change", () => {

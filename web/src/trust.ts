@@ -8,7 +8,11 @@ export function startTrust(map: MapInfo, hatch: (on: boolean) => void): void {
   const popover = byId("trust-more");
   const ten = map.quality.recall["10"];
   byId("trust-count").textContent = `${formatCount(map.documents)} articles`;
-  button.textContent = ten ? `${formatPercent(ten.mean)} of neighbours kept` : "about this map";
+  button.replaceChildren(
+    element("span", { text: ten ? formatPercent(ten.mean) : "about" }),
+    element("span", { class: "roomy", text: ten ? " of neighbours" : "" }),
+    element("span", { text: ten ? " kept" : " this map" }),
+  );
   button.title = ten ? sentence(ten) : "";
   fill(byId("trust-table"), map);
   const toggle = (open: boolean): void => {

@@ -44,7 +44,7 @@ export class WebglPainter implements Painter {
   private readonly scale: Texture;
   private palette: Palette | null = null;
   private points: Points | null = null;
-  private relief: Pick<Terrain, "size" | "grain"> = { size: 1, grain: 0.01 };
+  private relief: Pick<Terrain, "size" | "grain" | "recall"> = { size: 1, grain: 0.01, recall: 1 };
   private region: Box | null = null;
   private ratio = 1;
   private size = { width: 1, height: 1 };
@@ -185,6 +185,7 @@ export class WebglPainter implements Painter {
     gl.uniform1f(land.uniform("uGrain"), this.relief.grain);
     gl.uniform1f(land.uniform("uRise"), scene.rise);
     gl.uniform1f(land.uniform("uDistrust"), scene.distrust);
+    gl.uniform1f(land.uniform("uRecall"), this.relief.recall);
     gl.uniform1f(land.uniform("uPixel"), scene.camera.scale * this.pixels);
     gl.uniform1f(land.uniform("uDark"), palette.dark ? 1 : 0);
     gl.uniform1f(land.uniform("uCloser"), Math.log2((scene.camera.scale * this.relief.grain) / FINER_AT));

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { Answers, storageKey } from "../src/answers";
+import type { Question } from "../src/payload";
+
+const question = (id: string, correctIndex = 0): Question => ({
+  id, correctIndex, x: 0.1, y: 0.2, difficulty: 1, question: "?", options: ["a", "b", "c", "d"], topic: null, source: null, near: [],
+});
+const questions = [question("q1", 2), question("q2"), question("q3")];
+
+function memory() {
+  const kept = new Map<string, string>();
+  return {
+    kept,
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => void kept.set(key, value),
+    removeItem: (key: string) => void kept.delete(key),
+  };
+}
+
+describe("the answers", () => {
+  it("count as one for right, and as nought for wrong and for not known", () => {
+    const answers = new Answers(questions, "k", null);
+    answers.give(questions[0] as Question, 2);
+    answers.give(questions[1] as Question, 3);
+    answers.give(questions[2] as Question, null);
+    expect(answers.evidence().map((item) => item.value)).toEqual([1, 0, 0]);
+    expect([answers.count, answers.right, answers.open().length]).toEqual([3, 1, 0]);
+  });
+
+  it("are there again after the page is opened anew, and gone after a reset", () => {
+    const storage = memory();
+    new Answers(questions, "k", storage).give(questions[0] as Question, 2);
+    const again = new Answers(questions, "k", storage);
+    expect([again.count, again.right]).toEqual([1, 1]);
+    again.clear();
+    expect(new Answers(questions, "k", storage).count).toBe(0);
+  });
+
+  it.each(["not json", "{}", "[3]", '[["gone",1]]', '[["q1","x"]]'])("start empty from the damaged memory %s", (text) => {
+    const storage = memory();
+    storage.kept.set("k", text);
+    expect(new Answers(questions, "k", storage).count).toBe(0);
+  });
+
+  it("go on without a storage that throws", () => {
+    const full = { ...memory(), setItem: () => { throw new Error("full"); } };
+    const answers = new Answers(questions, "k", full);
+    answers.give(questions[0] as Question, 2);
+    expect(answers.count).toBe(1);
+  });
+
+  it("belong to one build of one map", () => {
+    expect(storageKey({ title: "A", created: "1" })).not.toBe(storageKey({ title: "A", created: "2" }));
+  });
+});

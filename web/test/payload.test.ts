@@ -1,0 +1,70 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { loadMap, mapX, mapY, parsePoints, PayloadError, Texts, type MapInfo } from "../src/payload";
+
+const columns: MapInfo["columns"] = {
+  x: { type: "uint16", offset: 0 },
+  y: { type: "uint16", offset: 8 },
+  recall: { type: "uint8", offset: 16 },
+  region: { type: "uint16", offset: 20 },
+};
+
+function bytes(): ArrayBuffer {
+  const view = new DataView(new ArrayBuffer(28));
+  [0, 65535, 13107].forEach((value, i) => view.setUint16(2 * i, value, true));
+  [65535, 0, 26214].forEach((value, i) => view.setUint16(8 + 2 * i, value, true));
+  [255, 0, 51].forEach((value, i) => view.setUint8(16 + i, value));
+  [3, 65535, 0].forEach((value, i) => view.setUint16(20 + 2 * i, value, true));
+  return view.buffer;
+}
+
+const answer = (body: unknown, status = 200): Response => new Response(JSON.stringify(body), { status });
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("points.bin", () => {
+  it("is read as little-endian columns, with coordinates in shares of the map's side", () => {
+    const points = parsePoints(bytes(), { columns, documents: 3 });
+    expect([...points.x]).toEqual([0, 65535, 13107]);
+    expect(mapX(points, 2)).toBeCloseTo(0.2, 6);
+    expect(mapY(points, 2)).toBeCloseTo(0.4, 6);
+    expect([...points.recall]).toEqual([255, 0, 51]);
+    expect([...points.region]).toEqual([3, 65535, 0]);
+  });
+
+  it("is refused, naming the column, when it is too short", () => {
+    expect(() => parsePoints(bytes().slice(0, 24), { columns, documents: 3 })).toThrow(/3 values of “region”.*knowscape page/);
+  });
+
+  it("is refused when a column has another type than this page reads", () => {
+    const other = { ...columns, recall: { type: "uint16" as const, offset: 16 } };
+    expect(() => parsePoints(bytes(), { columns: other, documents: 3 })).toThrow(PayloadError);
+  });
+});
+
+describe("loading", () => {
+  it("refuses a map of another format and says which one it reads", async () => {
+    vi.stubGlobal("fetch", async () => answer({ format: 2 }));
+    await expect(loadMap()).rejects.toThrow(/format 2; this page reads format 1/);
+  });
+
+  it("names the file that is missing", async () => {
+    vi.stubGlobal("fetch", async () => answer({}, 404));
+    await expect(loadMap()).rejects.toThrow(/data\/map\.json is missing \(status 404\)/);
+  });
+
+  it("fetches a block of texts once, and again after a failure", async () => {
+    const fetched: string[] = [];
+    let broken = true;
+    vi.stubGlobal("fetch", async (path: string) => {
+      fetched.push(path);
+      if (broken) return answer({}, 500);
+      return answer([{ text: "first", url: null, source: null }, { text: "second", url: null, source: null }]);
+    });
+    const texts = new Texts(2);
+    await expect(texts.article(5)).rejects.toThrow(PayloadError);
+    broken = false;
+    expect((await texts.article(5)).text).toBe("second");
+    expect((await texts.article(4)).text).toBe("first");
+    expect(fetched).toEqual(["data/texts/2.json", "data/texts/2.json"]);
+  });
+});
