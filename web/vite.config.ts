@@ -9,6 +9,8 @@ export default defineConfig({
     target: "es2022",
     // The page's content security policy forbids inline assets that a data: address would become.
     assetsInlineLimit: 0,
+    // The licences of what is bundled are shipped beside it; the typeface's own lies in public/.
+    license: { fileName: "licences.md" },
     modulePreload: { polyfill: false },
   },
   // A test reads the style sheet's colours.

@@ -107,7 +107,10 @@ export class ArticlePanel {
 
   private trust(index: number): HTMLElement {
     const kept = Math.round(((this.library.points.recall[index] ?? 0) / 255) * 10);
-    return element("p", { class: "quiet", text: `${kept} of its 10 nearest articles are its nearest on the map, too.` });
+    return element("p", {
+      class: "quiet",
+      text: `${kept} of its 10 nearest articles are its nearest on the map, too.`,
+    });
   }
 }
 

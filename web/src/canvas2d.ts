@@ -1,25 +1,15 @@
 /** The painter for browsers without WebGL2: the same map with flat land, baked once and scaled. */
 
 import { css, scaleColour, type Palette, type Rgb } from "./colour";
+import { clearAt, fogAt, mix, smooth } from "./curves";
 import type { Field } from "./estimate";
 import { dotsAt, type Painter, type Scene } from "./painter";
 import { mapX, mapY, type Box, type Points } from "./payload";
-import { SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
+import { cellOf, SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
 
 /** More points than this would make every frame slow. */
 const MOST_POINTS = 20_000;
 const WHOLE: Box = [-TERRAIN_MARGIN, -TERRAIN_MARGIN, 1 + TERRAIN_MARGIN, 1 + TERRAIN_MARGIN];
-
-const smooth = (low: number, high: number, value: number): number => {
-  const t = Math.min(Math.max((value - low) / (high - low), 0), 1);
-  return t * t * (3 - 2 * t);
-};
-
-const mix = (a: Rgb, b: Rgb, share: number): Rgb => [
-  a[0] + (b[0] - a[0]) * share,
-  a[1] + (b[1] - a[1]) * share,
-  a[2] + (b[2] - a[2]) * share,
-];
 
 export class CanvasPainter implements Painter {
   private readonly ink: CanvasRenderingContext2D;
@@ -56,6 +46,7 @@ export class CanvasPainter implements Painter {
   setTerrain(terrain: Terrain): void {
     this.terrain = terrain;
     this.bakeLand();
+    this.bakeVeil();
   }
 
   setField(field: Field): void {
@@ -80,7 +71,13 @@ export class CanvasPainter implements Painter {
     ink.imageSmoothingQuality = "high";
     const left = camera.screenX(box[0]) * ratio;
     const top = camera.screenY(box[3]) * ratio;
-    ink.drawImage(image, left, top, (box[2] - box[0]) * camera.scale * ratio, (box[3] - box[1]) * camera.scale * ratio);
+    ink.drawImage(
+      image,
+      left,
+      top,
+      (box[2] - box[0]) * camera.scale * ratio,
+      (box[3] - box[1]) * camera.scale * ratio,
+    );
     ink.globalAlpha = 1;
   }
 
@@ -114,17 +111,27 @@ export class CanvasPainter implements Painter {
     });
   }
 
+  private heightAt(x: number, y: number): number {
+    if (!this.terrain) return 0;
+    const { size, cells } = this.terrain;
+    return cells[2 * (cellOf(y * 65535, size) * size + cellOf(x * 65535, size))] ?? 0;
+  }
+
   private bakeVeil(): void {
     const { field, palette } = this;
     if (!field || !palette) return;
-    const { columns, rows, mean, uncertainty } = field;
+    const { columns, rows, mean, uncertainty, box } = field;
     this.veil = bake(columns, rows, (cell) => {
+      const [column, row] = [cell % columns, Math.floor(cell / columns)];
       const unsure = uncertainty[cell] ?? 1;
-      const fog = smooth(0.42, 0.98, unsure) * 0.6;
-      const known = (1 - smooth(0.3, 1, unsure)) * 0.7;
-      const edge = Math.min(cell % columns, columns - 1 - (cell % columns), Math.floor(cell / columns), rows - 1 - Math.floor(cell / columns));
-      const colour = mix(scaleColour(palette.scale, mean[cell] ?? 0.5), palette.colours.fog, fog / Math.max(fog + known, 1e-6));
-      return [colour, Math.min(fog + known, 0.85) * smooth(-1, columns * 0.06, edge)];
+      const fog = fogAt(unsure) * 0.6;
+      const known = clearAt(unsure) * 0.7;
+      const share = fog / Math.max(fog + known, 1e-6);
+      const colour = mix(scaleColour(palette.scale, mean[cell] ?? 0.5), palette.colours.fog, share);
+      const edge = smooth(-1, columns * 0.06, Math.min(column, columns - 1 - column, row, rows - 1 - row));
+      const x = box[0] + (column / columns) * (box[2] - box[0]);
+      const y = box[1] + (row / rows) * (box[3] - box[1]);
+      return [colour, Math.min(fog + known, 0.85) * edge * smooth(-3, -0.2, this.heightAt(x, y))];
     });
   }
 }

@@ -91,14 +91,19 @@ export class Gestures {
     const dy = spot.y - before.y;
     const took = Math.max(time - this.lastMove, 1);
     this.lastMove = time;
-    this.velocity = { x: 0.6 * this.velocity.x + (0.4 * dx) / took, y: 0.6 * this.velocity.y + (0.4 * dy) / took };
+    this.velocity = {
+      x: 0.6 * this.velocity.x + (0.4 * dx) / took,
+      y: 0.6 * this.velocity.y + (0.4 * dy) / took,
+    };
     this.to.pan(dx, dy);
   }
 
   private pinch(id: number, before: Spot, spot: Spot): void {
     const other = [...this.down].find(([key]) => key !== id)?.[1];
     if (!other) return;
-    const factor = Math.hypot(spot.x - other.x, spot.y - other.y) / Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1);
+    const factor =
+      Math.hypot(spot.x - other.x, spot.y - other.y) /
+      Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1);
     this.to.pan((spot.x - before.x) / 2, (spot.y - before.y) / 2);
     this.to.zoom(factor, (spot.x + other.x) / 2, (spot.y + other.y) / 2);
   }
@@ -141,7 +146,12 @@ export class Gestures {
   private readonly wheel = (event: WheelEvent): void => {
     event.preventDefault();
     this.to.stop();
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 18 : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1;
+    const unit =
+      event.deltaMode === WheelEvent.DOM_DELTA_LINE
+        ? 18
+        : event.deltaMode === WheelEvent.DOM_DELTA_PAGE
+          ? 400
+          : 1;
     const amount = Math.min(Math.max(event.deltaY * unit, -240), 240);
     const { x, y } = this.spot(event);
     this.to.zoom(Math.exp(-amount * (event.ctrlKey ? 0.009 : 0.0022)), x, y);

@@ -39,6 +39,7 @@ export class Heat {
 }
 
 function blend(from: Field, to: Field, share: number): Field {
-  const mix = (a: Float32Array, b: Float32Array): Float32Array => b.map((value, i) => (a[i] ?? value) * (1 - share) + value * share);
+  const mix = (a: Float32Array, b: Float32Array): Float32Array =>
+    b.map((value, i) => (a[i] ?? value) * (1 - share) + value * share);
   return { ...to, mean: mix(from.mean, to.mean), uncertainty: mix(from.uncertainty, to.uncertainty) };
 }

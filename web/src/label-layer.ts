@@ -20,7 +20,15 @@ const LEVELS: readonly Style[] = [
   { kind: "province", size: 16, weight: 520, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
   { kind: "town", size: 13.5, weight: 430, spacing: 0.012, upper: false, widest: 140, lead: 1.16 },
 ];
-const TITLE: Style = { kind: "title", size: 12.5, weight: 400, spacing: 0.01, upper: false, widest: 150, lead: 1.14 };
+const TITLE: Style = {
+  kind: "title",
+  size: 12.5,
+  weight: 400,
+  spacing: 0.01,
+  upper: false,
+  widest: 150,
+  lead: 1.14,
+};
 
 interface Name {
   id: string;
@@ -103,9 +111,12 @@ export class LabelLayer {
     const window = { x0: 0, y0: 0, x1: camera.width, y1: camera.height };
     for (const name of names) {
       const rects = placesOf(name, camera);
-      if (rects.some((rect) => overlaps(rect, window))) candidates.push({ id: name.id, rects, priority: name.priority });
+      if (rects.some((rect) => overlaps(rect, window)))
+        candidates.push({ id: name.id, rects, priority: name.priority });
     }
-    const standing = new Map([...this.shown].filter(([, one]) => !one.leaving).map(([id, one]) => [id, one.place]));
+    const standing = new Map(
+      [...this.shown].filter(([, one]) => !one.leaving).map(([id, one]) => [id, one.place]),
+    );
     const placed = arrange(candidates, obstacles, standing);
     for (const name of names) {
       const place = placed.get(name.id);
@@ -115,19 +126,36 @@ export class LabelLayer {
   }
 
   private candidates(camera: Camera): Name[] {
-    const names = this.regions.flatMap((level, i) => (levelVisible(i, this.levels[i] ?? [], camera.scale) ? level : []));
-    return this.source.ready && titlesVisible(this.source.count, camera.scale) ? names.concat(this.titlesIn(camera)) : names;
+    const names = this.regions.flatMap((level, i) =>
+      levelVisible(i, this.levels[i] ?? [], camera.scale) ? level : [],
+    );
+    return this.source.ready && titlesVisible(this.source.count, camera.scale)
+      ? names.concat(this.titlesIn(camera))
+      : names;
   }
 
   private titlesIn(camera: Camera): Name[] {
-    const box = [camera.mapX(0), camera.mapY(camera.height), camera.mapX(camera.width), camera.mapY(0)] as const;
+    const box = [
+      camera.mapX(0),
+      camera.mapY(camera.height),
+      camera.mapX(camera.width),
+      camera.mapY(0),
+    ] as const;
     const indices = this.source.inBox(...box);
     if (indices.length > MOST_TITLES) return [];
     return indices.map((index) => {
       let name = this.titles.get(index);
       if (!name) {
         const { x, y, title } = this.source.at(index);
-        name = this.name(`t${index}`, title, x, y, TITLE, TITLE.size, scatter(index));
+        name = this.name({
+          id: `t${index}`,
+          text: title,
+          x,
+          y,
+          style: TITLE,
+          size: TITLE.size,
+          priority: scatter(index),
+        });
         this.titles.set(index, name);
       }
       return name;
@@ -141,17 +169,29 @@ export class LabelLayer {
       const weight = Math.sqrt(region.support / most);
       const size = style.size * (0.84 + 0.3 * weight) * (narrow() ? 0.8 : 1);
       const priority = (LEVELS.length - level) * 10 + 8 * weight;
-      return this.name(`r${level}.${i}`, region.label, region.x, region.y, style, size, priority);
+      return this.name({
+        id: `r${level}.${i}`,
+        text: region.label,
+        x: region.x,
+        y: region.y,
+        style,
+        size,
+        priority,
+      });
     });
   }
 
-  private name(id: string, text: string, x: number, y: number, style: Style, size: number, priority: number): Name {
+  private name({
+    text,
+    ...given
+  }: Omit<Name, "lines" | "width" | "height" | "beside"> & { text: string }): Name {
+    const { style, size } = given;
     const shownText = style.upper ? text.toLocaleUpperCase() : text;
     const widthOf = (line: string): number => this.widthOf(line, style, size);
     const lines = wrap(shownText, style.widest * (narrow() ? 0.6 : 1), widthOf);
     const width = Math.max(...lines.map(widthOf));
     const height = lines.length * size * style.lead;
-    return { id, x, y, style, size, lines, width, height, priority, beside: style.kind === "title" };
+    return { ...given, lines, width, height, beside: style.kind === "title" };
   }
 
   private widthOf(line: string, style: Style, size: number): number {

@@ -91,4 +91,5 @@ export function levelVisible(level: number, regions: readonly Region[], scale: n
 
 /** Points get their titles when they are this many pixels apart on average. */
 const TITLE_ROOM = 42;
-export const titlesVisible = (count: number, scale: number): boolean => scale / Math.sqrt(Math.max(count, 1)) >= TITLE_ROOM;
+export const titlesVisible = (count: number, scale: number): boolean =>
+  scale / Math.sqrt(Math.max(count, 1)) >= TITLE_ROOM;

@@ -34,7 +34,15 @@ const SIGHT = 34;
 export class MapView {
   readonly camera = new Camera();
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
-  marks: Marks = { hits: [], chosen: null, hovered: null, aim: null, asked: null, threads: null, answers: [] };
+  marks: Marks = {
+    hits: [],
+    chosen: null,
+    hovered: null,
+    aim: null,
+    asked: null,
+    threads: null,
+    answers: [],
+  };
   private readonly node = byId("map");
   private readonly painter: Painter;
   private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
@@ -43,6 +51,7 @@ export class MapView {
   private rise = 0;
   private distrust = 0;
   private travel: Tick | null = null;
+  private goal = this.camera.look();
   private covered: Rect[] = [];
   private lastChange = 0;
   private lastFrame = 0;
@@ -125,7 +134,8 @@ export class MapView {
     const middle = this.middle();
     const goal = new Camera();
     goal.resize(this.camera.width, this.camera.height);
-    goal.set(this.camera.look());
+    // Quick presses add up: each starts from where the last one leads.
+    goal.set(this.travel ? this.goal : this.camera.look());
     goal.zoomAt(factor, x ?? middle.x, y ?? middle.y);
     this.travelTo(goal.look(), STEP_MS);
   }
@@ -164,7 +174,12 @@ export class MapView {
     this.covered = [...document.querySelectorAll<HTMLElement>("[data-covers]")]
       .filter((card) => card.checkVisibility())
       .map((card) => card.getBoundingClientRect())
-      .map((box) => ({ x0: box.left - frame.left, y0: box.top - frame.top, x1: box.right - frame.left, y1: box.bottom - frame.top }));
+      .map((box) => ({
+        x0: box.left - frame.left,
+        y0: box.top - frame.top,
+        x1: box.right - frame.left,
+        y1: box.bottom - frame.top,
+      }));
     this.frames.request();
   }
 
@@ -188,7 +203,12 @@ export class MapView {
     const { top, right, bottom, left } = this.insets();
     const wide = this.camera.width > 760;
     return wide
-      ? { top: top + 36, right: right + 36, bottom: bottom + 36, left: Math.max(left, Math.min(this.camera.width * 0.14, 230)) }
+      ? {
+          top: top + 36,
+          right: right + 36,
+          bottom: bottom + 36,
+          left: Math.max(left, Math.min(this.camera.width * 0.14, 230)),
+        }
       : { top: top + 14, right: 14, bottom: bottom + 14, left: 14 };
   }
 
@@ -198,6 +218,7 @@ export class MapView {
       this.change(() => this.camera.set(look));
       return;
     }
+    this.goal = look;
     const from = this.camera.look();
     const viewport = Math.min(this.camera.width, this.camera.height);
     let start = 0;
@@ -207,6 +228,7 @@ export class MapView {
       const t = Math.min((now - start) / took, 1);
       this.camera.set(t < 1 ? flight(from, look, t, viewport) : look);
       this.events.moved();
+      if (t === 1) this.travel = null;
       return t < 1;
     };
     this.travel = tick;

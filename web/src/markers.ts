@@ -110,7 +110,12 @@ class Pen {
 
   aim(x: number, y: number): void {
     this.ink.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) {
+    for (const [dx, dy] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ] as const) {
       this.ink.moveTo(x + dx * 6, y + dy * 6);
       this.ink.lineTo(x + dx * 15, y + dy * 15);
     }

@@ -31,7 +31,11 @@ export function setText(node: HTMLElement, text: string): void {
   import("temml")
     .then(({ default: temml }) => {
       if (node.textContent !== text) return;
-      node.replaceChildren(...parts.map((part) => (part.formula ? formula(temml.render, part.text) : document.createTextNode(part.text))));
+      node.replaceChildren(
+        ...parts.map((part) =>
+          part.formula ? formula(temml.render, part.text) : document.createTextNode(part.text),
+        ),
+      );
     })
     // The source between dollar signs stays readable.
     .catch((error: unknown) => console.info("Formulas are shown as they were written:", error));

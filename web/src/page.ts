@@ -87,8 +87,7 @@ export class Page {
   }
 
   private makeSearch(search: TitleSearch): SearchBox {
-    const input = byId<HTMLInputElement>("search");
-    const box = new SearchBox(input, byId<HTMLUListElement>("hits"), byId("search-status"), search, this.library.titles, {
+    return new SearchBox(search, this.library.titles, {
       found: (all) => {
         this.hits = all.length;
         this.view.mark({ hits: all.slice(0, MOST_HIT_MARKS).map((index) => placeOf(this.library, index)) });
@@ -96,7 +95,6 @@ export class Page {
       choose: (index) => this.open(index, true),
       leave: () => this.mapNode.focus(),
     });
-    return box;
   }
 
   private makeQuiz(): QuizCard {
@@ -153,7 +151,10 @@ export class Page {
   private showCard(index: number | null): void {
     const { camera } = this.view;
     const place = index === null ? null : placeOf(this.library, index);
-    this.card.show(index, place ? { x: camera.screenX(place.x), y: camera.screenY(place.y) } : { x: 0, y: 0 });
+    this.card.show(
+      index,
+      place ? { x: camera.screenX(place.x), y: camera.screenY(place.y) } : { x: 0, y: 0 },
+    );
     this.view.mark({ hovered: place });
   }
 
@@ -253,7 +254,8 @@ export class Page {
   private pageKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target instanceof HTMLInputElement && event.target.type !== "checkbox") return;
-    if (event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, .map")) return;
+    if (event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, .map"))
+      return;
     const actions: Record<string, () => void> = {
       "/": () => this.searchBox.focus(),
       "+": () => this.view.step(1.8),
@@ -273,7 +275,8 @@ export class Page {
     const names = (map.levels[0] ?? []).slice(0, 8).map((region) => region.label);
     this.mapNode.setAttribute("aria-label", `Map of ${formatCount(map.documents)} articles`);
     byId("map-help").textContent =
-      `Regions: ${names.join(", ")}. Arrow keys move, plus and minus zoom, 0 shows all, Enter opens the article in the middle.`;
+      `Regions: ${names.join(", ")}. Arrow keys move, plus and minus zoom, 0 shows all, ` +
+      "Enter opens the article in the middle.";
   }
 
   /** Names make room for the cards, whatever size those take. */

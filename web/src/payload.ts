@@ -69,6 +69,7 @@ export interface Article {
 
 export const NO_REGION = 65535;
 const FORMAT = 1;
+const REBUILD = "Build the page again with “knowscape page”.";
 const COORDINATE_STEPS = 65535;
 
 /** A failure that can be shown to a reader as it is. */
@@ -82,7 +83,7 @@ async function fetchFile(path: string): Promise<Response> {
     throw new PayloadError(`The file ${path} could not be loaded. Open the page with “knowscape serve”.`);
   }
   if (!response.ok) {
-    throw new PayloadError(`The file ${path} is missing (status ${response.status}). Build the page again with “knowscape page”.`);
+    throw new PayloadError(`The file ${path} is missing (status ${response.status}). ${REBUILD}`);
   }
   return response;
 }
@@ -92,7 +93,7 @@ async function fetchJson<T>(path: string): Promise<T> {
   try {
     return (await response.json()) as T;
   } catch {
-    throw new PayloadError(`The file ${path} is damaged. Build the page again with “knowscape page”.`);
+    throw new PayloadError(`The file ${path} is damaged. ${REBUILD}`);
   }
 }
 
@@ -100,7 +101,7 @@ export async function loadMap(): Promise<MapInfo> {
   const map = await fetchJson<MapInfo>("data/map.json");
   if (map.format !== FORMAT) {
     throw new PayloadError(
-      `The map's data have format ${String(map.format)}; this page reads format ${FORMAT}. Build the page again with “knowscape page”.`,
+      `The map's data have format ${String(map.format)}; this page reads format ${FORMAT}. ${REBUILD}`,
     );
   }
   return map;
@@ -133,9 +134,7 @@ function checked(
   const { offset, type } = map.columns[name];
   const expected = width === 2 ? "uint16" : "uint8";
   if (type !== expected || offset % 4 !== 0 || offset + map.documents * width > buffer.byteLength) {
-    throw new PayloadError(
-      `data/points.bin does not hold ${map.documents} values of “${name}”. Build the page again with “knowscape page”.`,
-    );
+    throw new PayloadError(`data/points.bin does not hold ${map.documents} values of “${name}”. ${REBUILD}`);
   }
   return offset;
 }

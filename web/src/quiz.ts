@@ -104,14 +104,19 @@ export class QuizCard {
     setText(label, text);
     const key = element("span", { class: "key", text: letter });
     const verdict = element("span", { class: "verdict" });
-    const button = element("button", { class: "option", attributes: { type: "button", "aria-keyshortcuts": letter } }, [key, label, verdict]);
+    const button = element(
+      "button",
+      { class: "option", attributes: { type: "button", "aria-keyshortcuts": letter } },
+      [key, label, verdict],
+    );
     button.addEventListener("click", () => this.give(place));
     return element("li", {}, [button]);
   }
 
   private showEnd(): void {
     this.topic.textContent = "The survey is complete";
-    this.text.textContent = `You answered all ${formatCount(this.total)} questions, ${formatCount(this.answers.right)} of them right.`;
+    const [total, right] = [formatCount(this.total), formatCount(this.answers.right)];
+    this.text.textContent = `You answered all ${total} questions, ${right} of them right.`;
     this.options.replaceChildren();
     this.unknown.hidden = true;
   }
@@ -161,7 +166,11 @@ export class QuizCard {
 
   private showSource({ source }: Question): void {
     if (source === null) return;
-    const button = element("button", { class: "fly", text: this.titles[source] ?? "its article", attributes: { type: "button" } });
+    const button = element("button", {
+      class: "fly",
+      text: this.titles[source] ?? "its article",
+      attributes: { type: "button" },
+    });
     button.addEventListener("click", () => this.events.fly(source));
     this.source.replaceChildren(element("span", { text: "Read why in" }), button);
   }
@@ -174,7 +183,9 @@ export class QuizCard {
     this.bar.setAttribute("aria-valuenow", String(count));
     this.bar.setAttribute("aria-valuemax", String(this.total));
     this.bar.setAttribute("aria-valuetext", `${count} answered, ${right} right`);
-    byId("quiz-score").textContent = count ? `${formatCount(right)} right of ${formatCount(count)}` : "Each answer lifts the fog around it.";
+    byId("quiz-score").textContent = count
+      ? `${formatCount(right)} right of ${formatCount(count)}`
+      : "Each answer lifts the fog around it.";
     byId("quiz-reset").hidden = count === 0;
   }
 
@@ -215,7 +226,10 @@ export class QuizCard {
       this.fold(event.clientY > from);
       from = null;
       // The click that ends a swipe must not undo it.
-      this.grab.addEventListener("click", (click) => click.stopImmediatePropagation(), { once: true, capture: true });
+      this.grab.addEventListener("click", (click) => click.stopImmediatePropagation(), {
+        once: true,
+        capture: true,
+      });
     });
     this.grab.addEventListener("pointerup", () => (from = null));
   }

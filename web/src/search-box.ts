@@ -1,6 +1,6 @@
 /** The search field and its list: an editable combobox with a list box. */
 
-import { element, formatCount } from "./dom";
+import { byId, element, formatCount } from "./dom";
 import type { Found, TitleSearch } from "./search";
 
 export interface SearchEvents {
@@ -14,14 +14,16 @@ export class SearchBox {
   private best: number[] = [];
   private active = -1;
 
+  private readonly input = byId<HTMLInputElement>("search");
+  private readonly list = byId<HTMLUListElement>("hits");
+  private readonly status = byId("search-status");
+
   constructor(
-    private readonly input: HTMLInputElement,
-    private readonly list: HTMLUListElement,
-    private readonly status: HTMLElement,
     private readonly search: TitleSearch,
     private readonly titles: readonly string[],
     private readonly events: SearchEvents,
   ) {
+    const { input, list } = this;
     input.addEventListener("focus", () => {
       this.search.prepare();
       if (input.value) this.refresh();
@@ -95,7 +97,9 @@ export class SearchBox {
   }
 
   private mark(): void {
-    [...this.list.children].forEach((option, i) => option.setAttribute("aria-selected", String(i === this.active)));
+    [...this.list.children].forEach((option, i) =>
+      option.setAttribute("aria-selected", String(i === this.active)),
+    );
     const active = this.list.children[this.active];
     if (active) {
       this.input.setAttribute("aria-activedescendant", active.id);

@@ -6,7 +6,8 @@ import type { Box, Question } from "./payload";
 /** Places whose uncertainty differs by less than this count as equally uncertain. */
 const TIE = 0.03;
 
-const inside = (box: Box, q: Question): boolean => q.x >= box[0] && q.x <= box[2] && q.y >= box[1] && q.y <= box[3];
+const inside = (box: Box, q: Question): boolean =>
+  q.x >= box[0] && q.x <= box[2] && q.y >= box[1] && q.y <= box[3];
 
 function distanceToNearest(evidence: readonly Evidence[], q: Question): number {
   let nearest = Infinity;

@@ -36,7 +36,10 @@ export function buildTerrain(points: Points, size = SIZE): Terrain {
   const broad = blur(raw, size, (grain * BROAD_FACTOR) / cell);
   const density = fine.map((value, i) => value * (1 - BROAD_SHARE) + (broad[i] ?? 0) * BROAD_SHARE);
   const relief = blur(raw, size, (grain * RELIEF_FACTOR) / cell);
-  const recall = ratio(blur(histogram(points, size, points.recall), size, (grain * 1.5) / cell), blur(raw, size, (grain * 1.5) / cell));
+  const recall = ratio(
+    blur(histogram(points, size, points.recall), size, (grain * 1.5) / cell),
+    blur(raw, size, (grain * 1.5) / cell),
+  );
   const coast = quantile(sortedAtPoints(points, density, size), DROWNED) || 1e-12;
   const heights = sortedAtPoints(points, relief, size);
   const cells = new Float32Array(size * size * 2);
@@ -95,9 +98,11 @@ function sortedAtPoints(points: Points, density: Float32Array, size: number): Fl
   return values.sort();
 }
 
-const mean = (values: Uint8Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
+const mean = (values: Uint8Array): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
 
-const quantile = (sorted: Float32Array, share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+const quantile = (sorted: Float32Array, share: number): number =>
+  sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 
 const ratio = (above: Float32Array, below: Float32Array): Float32Array =>
   above.map((value, i) => value / Math.max(below[i] ?? 0, 1e-9));
@@ -105,17 +110,27 @@ const ratio = (above: Float32Array, below: Float32Array): Float32Array =>
 /** Smooth a square grid with a Gaussian of `sigma` cells, rows first, then columns. */
 export function blur(grid: Float32Array, size: number, sigma: number): Float32Array {
   const kernel = gaussian(sigma);
-  return blurLines(blurLines(grid, size, kernel, 1, size), size, kernel, size, 1);
+  const rows = blurLines(grid, kernel, { size, along: 1, across: size });
+  return blurLines(rows, kernel, { size, along: size, across: 1 });
 }
 
 function gaussian(sigma: number): Float32Array {
   const radius = Math.ceil(sigma * 3.5);
-  const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)));
+  const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)),
+  );
   const sum = kernel.reduce((a, b) => a + b, 0);
   return kernel.map((value) => value / sum);
 }
 
-function blurLines(grid: Float32Array, size: number, kernel: Float32Array, along: number, across: number): Float32Array {
+interface Lines {
+  size: number;
+  /** Steps in the grid from one cell of a line to the next, and from one line to the next. */
+  along: number;
+  across: number;
+}
+
+function blurLines(grid: Float32Array, kernel: Float32Array, { size, along, across }: Lines): Float32Array {
   const out = new Float32Array(grid.length);
   const radius = (kernel.length - 1) / 2;
   for (let line = 0; line < size; line++) {

@@ -69,10 +69,30 @@ export class WebglPainter implements Painter {
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
     this.columns = gl.createBuffer();
     const clamped = gl.CLAMP_TO_EDGE;
-    this.terrain = new Texture(gl, UNIT.terrain, { internal: gl.RG16F, format: gl.RG, type: gl.FLOAT, wrap: clamped });
-    this.field = new Texture(gl, UNIT.field, { internal: gl.RG8, format: gl.RG, type: gl.UNSIGNED_BYTE, wrap: clamped });
-    this.scale = new Texture(gl, UNIT.scale, { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE, wrap: clamped });
-    const noise = new Texture(gl, UNIT.noise, { internal: gl.R8, format: gl.RED, type: gl.UNSIGNED_BYTE, wrap: gl.REPEAT });
+    this.terrain = new Texture(gl, UNIT.terrain, {
+      internal: gl.RG16F,
+      format: gl.RG,
+      type: gl.FLOAT,
+      wrap: clamped,
+    });
+    this.field = new Texture(gl, UNIT.field, {
+      internal: gl.RG8,
+      format: gl.RG,
+      type: gl.UNSIGNED_BYTE,
+      wrap: clamped,
+    });
+    this.scale = new Texture(gl, UNIT.scale, {
+      internal: gl.RGBA8,
+      format: gl.RGBA,
+      type: gl.UNSIGNED_BYTE,
+      wrap: clamped,
+    });
+    const noise = new Texture(gl, UNIT.noise, {
+      internal: gl.R8,
+      format: gl.RED,
+      type: gl.UNSIGNED_BYTE,
+      wrap: gl.REPEAT,
+    });
     noise.load(NOISE_SIZE, NOISE_SIZE, cloudTile());
     this.terrain.load(1, 1, new Float32Array([-3, 1]));
     this.field.load(1, 1, new Uint8Array([128, 255]));
@@ -80,7 +100,12 @@ export class WebglPainter implements Painter {
 
   /** Return a painter, or null where the browser has no WebGL2. */
   static create(canvas: HTMLCanvasElement): WebglPainter | null {
-    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, powerPreference: "high-performance" });
+    const gl = canvas.getContext("webgl2", {
+      alpha: false,
+      antialias: false,
+      depth: false,
+      powerPreference: "high-performance",
+    });
     return gl ? new WebglPainter(canvas, gl) : null;
   }
 
@@ -134,7 +159,8 @@ export class WebglPainter implements Painter {
     this.probed = true;
     this.gl.readPixels(0, 0, 1, 1, this.gl.RGBA, this.gl.UNSIGNED_BYTE, new Uint8Array(4));
     const took = performance.now() - start;
-    while (this.coarse < COARSENESS.length - 1 && took / (COARSENESS[this.coarse] ?? 1) ** 2 > SLOW_MS) this.coarse++;
+    while (this.coarse < COARSENESS.length - 1 && took / (COARSENESS[this.coarse] ?? 1) ** 2 > SLOW_MS)
+      this.coarse++;
   }
 
   /** A slow machine draws fewer pixels while the map moves; at rest the map is always drawn in full. */

@@ -3,7 +3,16 @@ import { Answers, storageKey } from "../src/answers";
 import type { Question } from "../src/payload";
 
 const question = (id: string, correctIndex = 0): Question => ({
-  id, correctIndex, x: 0.1, y: 0.2, difficulty: 1, question: "?", options: ["a", "b", "c", "d"], topic: null, source: null, near: [],
+  id,
+  correctIndex,
+  x: 0.1,
+  y: 0.2,
+  difficulty: 1,
+  question: "?",
+  options: ["a", "b", "c", "d"],
+  topic: null,
+  source: null,
+  near: [],
 });
 const questions = [question("q1", 2), question("q2"), question("q3")];
 
@@ -36,14 +45,22 @@ describe("the answers", () => {
     expect(new Answers(questions, "k", storage).count).toBe(0);
   });
 
-  it.each(["not json", "{}", "[3]", '[["gone",1]]', '[["q1","x"]]'])("start empty from the damaged memory %s", (text) => {
-    const storage = memory();
-    storage.kept.set("k", text);
-    expect(new Answers(questions, "k", storage).count).toBe(0);
-  });
+  it.each(["not json", "{}", "[3]", '[["gone",1]]', '[["q1","x"]]'])(
+    "start empty from the damaged memory %s",
+    (text) => {
+      const storage = memory();
+      storage.kept.set("k", text);
+      expect(new Answers(questions, "k", storage).count).toBe(0);
+    },
+  );
 
   it("go on without a storage that throws", () => {
-    const full = { ...memory(), setItem: () => { throw new Error("full"); } };
+    const full = {
+      ...memory(),
+      setItem: () => {
+        throw new Error("full");
+      },
+    };
     const answers = new Answers(questions, "k", full);
     answers.give(questions[0] as Question, 2);
     expect(answers.count).toBe(1);

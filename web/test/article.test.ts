@@ -5,7 +5,14 @@ describe("a link out", () => {
   it("is made of web addresses only", () => {
     expect(webAddress("https://example.org/a%20b")?.hostname).toBe("example.org");
     expect(webAddress("http://example.org")?.protocol).toBe("http:");
-    for (const bad of ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "/relative", "", null]) {
+    for (const bad of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "file:///etc/passwd",
+      "/relative",
+      "",
+      null,
+    ]) {
       expect(webAddress(bad)).toBeNull();
     }
   });
@@ -17,13 +24,26 @@ describe("the first words of a text", () => {
   });
 
   it("end at a word and say that more follows", () => {
-    expect(firstWords("Mercury is the innermost planet of the Solar System.", 30)).toBe("Mercury is the innermost …");
+    expect(firstWords("Mercury is the innermost planet of the Solar System.", 30)).toBe(
+      "Mercury is the innermost …",
+    );
   });
 });
 
 describe("where an article lies", () => {
-  const region = (label: string, parent: number | null) => ({ label, parent, x: 0, y: 0, support: 1, purity: 1 });
-  const levels = [[region("Nature", null)], [region("Physics", 0), region("Nature", 0)], [region("Optics", 0), region("Trees", 1)]];
+  const region = (label: string, parent: number | null) => ({
+    label,
+    parent,
+    x: 0,
+    y: 0,
+    support: 1,
+    purity: 1,
+  });
+  const levels = [
+    [region("Nature", null)],
+    [region("Physics", 0), region("Nature", 0)],
+    [region("Optics", 0), region("Trees", 1)],
+  ];
   const library = { map: { levels }, points: { region: Uint16Array.of(0, 1, 65535) } } as unknown as Library;
 
   it("is told from the coarse region to the fine one, each name once", () => {

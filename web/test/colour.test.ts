@@ -7,17 +7,24 @@ const themes = { light: block(":root {"), dark: block(':root[data-theme="dark"] 
 function block(start: string): Record<string, string> {
   const from = css.indexOf(start);
   const body = css.slice(from, css.indexOf("}", from));
-  return Object.fromEntries([...body.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((m) => [m[1] ?? "", m[2] ?? ""]));
+  return Object.fromEntries(
+    [...body.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((m) => [m[1] ?? "", m[2] ?? ""]),
+  );
 }
 
-const stops = (theme: Record<string, string>): Rgb[] => [0, 1, 2, 3, 4].map((i) => parseHex(theme[`known-${i}`] ?? ""));
+const stops = (theme: Record<string, string>): Rgb[] =>
+  [0, 1, 2, 3, 4].map((i) => parseHex(theme[`known-${i}`] ?? ""));
 const linear = (c: number): number => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
 const gamma = (c: number): number => (c <= 0.0031308 ? 12.92 * c : 1.055 * c ** (1 / 2.4) - 0.055);
 
 /** Deuteranopia at full strength (Machado, Oliveira & Fernandes 2009). */
 function deuteranopia(colour: Rgb): Rgb {
   const [r, g, b] = colour.map(linear) as [number, number, number];
-  const seen = [0.367322 * r + 0.860646 * g - 0.227968 * b, 0.280085 * r + 0.672501 * g + 0.047413 * b, -0.01182 * r + 0.04294 * g + 0.968881 * b];
+  const seen = [
+    0.367322 * r + 0.860646 * g - 0.227968 * b,
+    0.280085 * r + 0.672501 * g + 0.047413 * b,
+    -0.01182 * r + 0.04294 * g + 0.968881 * b,
+  ];
   return seen.map((c) => gamma(Math.min(Math.max(c, 0), 1))) as [number, number, number];
 }
 
@@ -38,7 +45,10 @@ function contrast(a: string | undefined, b: string | undefined): number {
 
 describe.each(Object.entries(themes))("the knowledge scale, %s", (_, theme) => {
   const tenths = Array.from({ length: 11 }, (_, i) => scaleColour(stops(theme), i / 10));
-  const eyes: [string, Rgb[]][] = [["all colours", tenths], ["deuteranopia", tenths.map(deuteranopia)]];
+  const eyes: [string, Rgb[]][] = [
+    ["all colours", tenths],
+    ["deuteranopia", tenths.map(deuteranopia)],
+  ];
 
   it.each(eyes)("grows lighter at every tenth for eyes with %s", (_, seen) => {
     for (let i = 1; i < seen.length; i++) {
@@ -53,12 +63,15 @@ describe.each(Object.entries(themes))("the knowledge scale, %s", (_, theme) => {
 });
 
 describe.each(Object.entries(themes))("the colours of the %s theme", (_, theme) => {
-  it.each([["ink", "paper"], ["ink", "land"], ["ink", "fog"], ["ink", "sea"], ["accent", "paper"]])(
-    "set %s on %s with at least the contrast that WCAG AA asks of text",
-    (text, ground) => {
-      expect(contrast(theme[text], theme[ground])).toBeGreaterThanOrEqual(4.5);
-    },
-  );
+  it.each([
+    ["ink", "paper"],
+    ["ink", "land"],
+    ["ink", "fog"],
+    ["ink", "sea"],
+    ["accent", "paper"],
+  ])("set %s on %s with at least the contrast that WCAG AA asks of text", (text, ground) => {
+    expect(contrast(theme[text], theme[ground])).toBeGreaterThanOrEqual(4.5);
+  });
 });
 
 describe("colours", () => {

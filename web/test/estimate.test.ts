@@ -11,7 +11,10 @@ describe("the estimate", () => {
   });
 
   it("rises at a right answer, falls at a wrong one, and is surer there than far away", () => {
-    const evidence: Evidence[] = [{ x: 0.3, y: 0.3, value: 1 }, { x: 0.7, y: 0.6, value: 0 }];
+    const evidence: Evidence[] = [
+      { x: 0.3, y: 0.3, value: 1 },
+      { x: 0.7, y: 0.6, value: 0 },
+    ];
     const right = estimateAt(evidence, kernel, 0.3, 0.3);
     const wrong = estimateAt(evidence, kernel, 0.7, 0.6);
     expect(right.mean).toBeGreaterThan(0.7);

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { pieces } from "../src/math";
 
-const formulas = (text: string): string[] => pieces(text).filter((piece) => piece.formula).map((piece) => piece.text);
+const formulas = (text: string): string[] =>
+  pieces(text)
+    .filter((piece) => piece.formula)
+    .map((piece) => piece.text);
 
 describe("formulas in a text", () => {
   it("are what stands between two dollar signs", () => {
@@ -24,6 +27,10 @@ describe("formulas in a text", () => {
 
   it("give back the text when they are put together", () => {
     const text = "Mass $M^{\\alpha}$, price $5 and $x$";
-    expect(pieces(text).map((piece) => (piece.formula ? `$${piece.text}$` : piece.text)).join("")).toBe(text);
+    expect(
+      pieces(text)
+        .map((piece) => (piece.formula ? `$${piece.text}$` : piece.text))
+        .join(""),
+    ).toBe(text);
   });
 });

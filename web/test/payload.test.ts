@@ -32,7 +32,9 @@ describe("points.bin", () => {
   });
 
   it("is refused, naming the column, when it is too short", () => {
-    expect(() => parsePoints(bytes().slice(0, 24), { columns, documents: 3 })).toThrow(/3 values of “region”.*knowscape page/);
+    expect(() => parsePoints(bytes().slice(0, 24), { columns, documents: 3 })).toThrow(
+      /3 values of “region”.*knowscape page/,
+    );
   });
 
   it("is refused when a column has another type than this page reads", () => {
@@ -58,7 +60,10 @@ describe("loading", () => {
     vi.stubGlobal("fetch", async (path: string) => {
       fetched.push(path);
       if (broken) return answer({}, 500);
-      return answer([{ text: "first", url: null, source: null }, { text: "second", url: null, source: null }]);
+      return answer([
+        { text: "first", url: null, source: null },
+        { text: "second", url: null, source: null },
+      ]);
     });
     const texts = new Texts(2);
     await expect(texts.article(5)).rejects.toThrow(PayloadError);

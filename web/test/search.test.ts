@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { fold, TitleSearch } from "../src/search";
 
-const titles = ["The Star", "Star", "Binary star", "Starfish", "Mustard", "Star Trek", "Erdős number", "Moon"];
+const titles = [
+  "The Star",
+  "Star",
+  "Binary star",
+  "Starfish",
+  "Mustard",
+  "Star Trek",
+  "Erdős number",
+  "Moon",
+];
 const named = (indices: readonly number[]): (string | undefined)[] => indices.map((index) => titles[index]);
 
 describe("the title search", () => {

@@ -6,7 +6,16 @@ import { nextQuestion } from "../src/select";
 const region: Box = [0, 0, 1, 1];
 const kernel = kernelFor(region);
 const question = (id: string, x: number, y: number, difficulty = 2): Question => ({
-  id, x, y, difficulty, question: "?", options: ["a", "b", "c", "d"], correctIndex: 0, topic: null, source: null, near: [],
+  id,
+  x,
+  y,
+  difficulty,
+  question: "?",
+  options: ["a", "b", "c", "d"],
+  correctIndex: 0,
+  topic: null,
+  source: null,
+  near: [],
 });
 
 describe("the next question", () => {
@@ -15,7 +24,11 @@ describe("the next question", () => {
   });
 
   it("begins with an easy one near the middle of the region", () => {
-    const open = [question("hard", 0.5, 0.5, 4), question("corner", 0.95, 0.95, 1), question("middle", 0.55, 0.5, 1)];
+    const open = [
+      question("hard", 0.5, 0.5, 4),
+      question("corner", 0.95, 0.95, 1),
+      question("middle", 0.55, 0.5, 1),
+    ];
     expect(nextQuestion(open, [], kernel, region)?.id).toBe("middle");
   });
 

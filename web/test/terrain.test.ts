@@ -6,7 +6,11 @@ import { blur, buildTerrain, cellOf, SUMMIT } from "../src/terrain";
 function twoIslands(each = 400): Points {
   const count = 2 * each;
   const points: Points = {
-    count, x: new Uint16Array(count), y: new Uint16Array(count), recall: new Uint8Array(count), region: new Uint16Array(count),
+    count,
+    x: new Uint16Array(count),
+    y: new Uint16Array(count),
+    recall: new Uint8Array(count),
+    region: new Uint16Array(count),
   };
   for (let i = 0; i < count; i++) {
     const angle = i * 2.399963;
@@ -45,7 +49,13 @@ describe("the land", () => {
   });
 
   it("is built from a single article, too", () => {
-    const one: Points = { count: 1, x: Uint16Array.of(9), y: Uint16Array.of(9), recall: Uint8Array.of(255), region: Uint16Array.of(0) };
+    const one: Points = {
+      count: 1,
+      x: Uint16Array.of(9),
+      y: Uint16Array.of(9),
+      recall: Uint8Array.of(255),
+      region: Uint16Array.of(0),
+    };
     expect(buildTerrain(one, 64).cells.every(Number.isFinite)).toBe(true);
   });
 });
