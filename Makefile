@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+
+.PHONY: demo test lint bench soak browser clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/knowscape demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: lint browser
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# The browser tests need Chromium; on Debian as root it is installed, elsewhere the tests say what is missing.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	 { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y chromium; } || true
+
+bench: $(VENV)/.installed-dev
+	@echo "Each script under benchmarks/ says in its first lines how to run it:"; ls benchmarks/*.py
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m soak --override-ini addopts="-ra --strict-markers"
+
+clean:
+	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

@@ -1,0 +1,117 @@
+"""Documents, and a corpus of them with stable ids and a fixed order."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from knowscape.files import sha256_text
+
+__all__ = ["Corpus", "Document", "ReadReport"]
+
+COLUMNS = ("id", "title", "url", "source", "text", "text_digest", "metadata")
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text with a stable id; `metadata` holds JSON values."""
+
+    id: str
+    text: str
+    title: str = ""
+    url: str = ""
+    source: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text_digest(self) -> str:
+        """The hexadecimal SHA-256 of the text."""
+        return sha256_text(self.text)
+
+
+class ReadReport:
+    """How many records were read and kept, and what befell the others, by rule."""
+
+    def __init__(self) -> None:
+        self.read = self.kept = 0
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+
+    def count(self, rule: str, where: str) -> None:
+        self.counts[rule] += 1
+        examples = self.examples.setdefault(rule, [])
+        if len(examples) < _EXAMPLES:
+            examples.append(where)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"read": self.read, "kept": self.kept, "rules": dict(self.counts), "examples": self.examples}
+
+    def lines(self) -> list[str]:
+        """Return one line for each rule that applied, for a person."""
+        return [f"{n:,} x {rule} ({'; '.join(self.examples[rule])})" for rule, n in self.counts.items()]
+
+
+class Corpus:
+    """An immutable sequence of documents over an Arrow table with the columns COLUMNS, all strings."""
+
+    def __init__(self, table: pa.Table, report: ReadReport | None = None) -> None:
+        self.table = table
+        self.report = report or ReadReport()
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[Document], report: ReadReport | None = None) -> "Corpus":
+        columns: dict[str, list[str]] = {name: [] for name in COLUMNS}
+        for document in documents:
+            for name in COLUMNS[:-1]:
+                columns[name].append(getattr(document, name))
+            columns["metadata"].append(json.dumps(dict(document.metadata), ensure_ascii=False, default=str))
+        return cls(pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()}), report)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __getitem__(self, row: int) -> Document:
+        values = self.table.slice(row % len(self), 1).to_pylist()[0]
+        values.pop("text_digest")
+        return Document(**{**values, "metadata": json.loads(values["metadata"])})
+
+    def __iter__(self) -> Iterator[Document]:
+        return (self[row] for row in range(len(self)))
+
+    def _column(self, name: str) -> list[str]:
+        values: list[str] = self.table[name].to_pylist()
+        return values
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return self._column("id")
+
+    @cached_property
+    def titles(self) -> list[str]:
+        return self._column("title")
+
+    @cached_property
+    def urls(self) -> list[str]:
+        return self._column("url")
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return self._column("text")
+
+    @cached_property
+    def text_digests(self) -> list[str]:
+        return self._column("text_digest")
+
+    @cached_property
+    def digest(self) -> str:
+        """The hexadecimal SHA-256 of ids, titles, urls and texts, in order."""
+        whole = hashlib.sha256()
+        for row in zip(self.ids, self.titles, self.urls, self.text_digests, strict=True):
+            whole.update(json.dumps(row).encode())
+        return whole.hexdigest()

@@ -1,0 +1,164 @@
+"""The finished map: places, regions, quality and the question region; it computes nothing and is saved whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from knowscape.errors import DamageError
+from knowscape.files import read_json, sha256_file, write_atomic, write_json
+from knowscape.maps.layout import LayoutOptions, lay_out, normalise
+from knowscape.maps.neighbours import NeighbourGraph, nearest
+from knowscape.maps.quality import MapQuality, measure, neighbour_recall, question_overlap
+from knowscape.maps.regions import Region, Regions, find_regions
+from knowscape.progress import SILENT, Progress
+
+__all__ = ["KnowledgeMap", "make_map", "question_region"]
+
+Box = tuple[float, float, float, float]
+_QUESTION_EDGES = 5
+_DEPTH = 10
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeMap:
+    """Rows are the documents, then the questions.
+
+    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, 3] the region of
+    each level, `recall_10` float32[n + q] the share of the ten true neighbours that the map keeps, `question_region`
+    x0, y0, x1, y1, `about` what it was made from.
+    """
+
+    document_ids: list[str]
+    question_ids: list[str]
+    coordinates: NDArray[np.float32]
+    raw: NDArray[np.float32]
+    membership: NDArray[np.int32]
+    recall_10: NDArray[np.float32]
+    regions: Regions
+    quality: MapQuality
+    question_region: Box | None
+    about: Mapping[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write map.parquet, then map.json, which names its digest."""
+        columns = {
+            f"region_{level + 1}": self.membership[:, level] for level in range(self.membership.shape[1])
+        }
+        places = {
+            "x": self.coordinates[:, 0],
+            "y": self.coordinates[:, 1],
+            "x_raw": self.raw[:, 0],
+            "y_raw": self.raw[:, 1],
+        }
+        kinds = ["document"] * len(self.document_ids) + ["question"] * len(self.question_ids)
+        ids = pa.array([*self.document_ids, *self.question_ids], pa.string())
+        table = pa.table({"id": ids, "kind": kinds, **places, **columns, "recall_10": self.recall_10})
+        write_atomic(
+            folder / "map.parquet", lambda file: pq.write_table(table, file, write_page_checksum=True)
+        )
+        write_json(
+            folder / "map.json",
+            {
+                "format": _FORMAT,
+                "points_sha256": sha256_file(folder / "map.parquet"),
+                "about": self.about,
+                "quality": self.quality.to_json(),
+                "question_region": self.question_region,
+                "levels": [[asdict(region) for region in level] for level in self.regions.levels],
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> "KnowledgeMap":
+        """Return the map that was saved in `folder`; DamageError where its two files do not belong together."""
+        try:
+            head = read_json(folder / "map.json")
+            if head["format"] != _FORMAT:
+                raise ValueError(f"map.json has format {head['format']!r}, this version reads {_FORMAT}")
+            if sha256_file(folder / "map.parquet") != head["points_sha256"]:
+                raise ValueError("map.parquet is not the file that map.json names")
+            return cls._from(head, pq.read_table(folder / "map.parquet", page_checksum_verification=True))
+        except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
+            raise DamageError(
+                f"{folder} is damaged: {error}. Delete it and make it anew with: knowscape map"
+            ) from error
+
+    @classmethod
+    def _from(cls, head: Mapping[str, Any], table: pa.Table) -> "KnowledgeMap":
+        levels = tuple(
+            tuple(Region(**{**region, "exemplars": tuple(region["exemplars"])}) for region in level)
+            for level in head["levels"]
+        )
+        column = {name: table[name].to_numpy() for name in table.column_names if name not in ("id", "kind")}
+        ids, documents = table["id"].to_pylist(), table["kind"].to_pylist().count("document")
+        membership = np.column_stack([column[f"region_{level + 1}"] for level in range(len(levels))])
+        region = head["question_region"]
+        return cls(
+            document_ids=ids[:documents],
+            question_ids=ids[documents:],
+            coordinates=np.column_stack([column["x"], column["y"]]),
+            raw=np.column_stack([column["x_raw"], column["y_raw"]]),
+            membership=membership,
+            recall_10=column["recall_10"],
+            regions=Regions(levels, membership[:documents]),
+            quality=MapQuality.from_json(head["quality"]),
+            question_region=(region[0], region[1], region[2], region[3]) if region else None,
+            about=head["about"],
+        )
+
+
+def make_map(  # noqa: PLR0913 - the one place where everything that makes a map meets
+    *,
+    vectors: NDArray[np.float32],
+    graph: NeighbourGraph,
+    question_vectors: NDArray[np.float32] | None,
+    document_ids: Sequence[str],
+    question_ids: Sequence[str],
+    titles: Sequence[str],
+    texts: Sequence[str],
+    options: LayoutOptions,
+    padding: float,
+    about: Mapping[str, Any],
+    progress: Progress = SILENT,
+) -> KnowledgeMap:
+    """Lay out, name and measure; `vectors` float32[n, d], `question_vectors` float32[q, d]."""
+    count = len(vectors)
+    wanted = question_vectors if question_vectors is not None else np.empty((0, vectors.shape[1]), np.float32)
+    near, _ = nearest(vectors, wanted, _DEPTH) if len(wanted) else (np.empty((0, _DEPTH), np.int32), None)
+    layout = lay_out(vectors, graph, near[:, :_QUESTION_EDGES], options=options, progress=progress)
+    raw = np.concatenate([layout.documents, layout.questions])
+    coordinates = normalise(raw)
+    documents, questions = coordinates[:count], coordinates[count:]
+    with progress.stage("Regions"):
+        regions = find_regions(documents, graph, titles=titles, texts=texts, seed=options.seed)
+    with progress.stage("Quality"):
+        quality = measure(graph, documents, question_neighbours=near, questions=questions)
+        recall = neighbour_recall(graph, documents, _DEPTH)
+        question_shares = question_overlap(near, questions, documents, k=_DEPTH)
+    return KnowledgeMap(
+        document_ids=list(document_ids),
+        question_ids=list(question_ids),
+        coordinates=coordinates,
+        raw=raw,
+        membership=np.concatenate([regions.membership, regions.membership[near[:, 0]]]),
+        recall_10=np.concatenate([recall, question_shares]),
+        regions=regions,
+        quality=quality,
+        question_region=question_region(questions, padding) if len(questions) else None,
+        about=about,
+    )
+
+
+def question_region(questions: NDArray[np.float32], padding: float = 0.5) -> Box:
+    """Return the bounding box of float32[q, 2], widened by `padding` of its size on each side, within [0, 1]."""
+    low, high = questions.min(axis=0), questions.max(axis=0)
+    margin = np.maximum(padding * (high - low), 0.01)
+    low, high = np.clip(low - margin, 0, 1), np.clip(high + margin, 0, 1)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])

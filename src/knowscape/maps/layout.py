@@ -1,0 +1,168 @@
+"""Question-aware t-SNE: articles and quiz questions laid out together."""
+
+from dataclasses import dataclass
+from itertools import chain, combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.repulsion import FourierRepulsion
+from knowscape.progress import SILENT, Progress
+
+__all__ = ["Layout", "LayoutOptions", "lay_out", "normalise", "replace_questions"]
+
+_EXAGGERATION = 12
+_FEW = 4
+# Below this the tree is as fast, and a sparse map does not cost a huge grid.
+_FOURIER_POINTS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutOptions:
+    """Perplexity, iterations with and without exaggeration, and the seed that makes a layout repeatable."""
+
+    perplexity: float = 10
+    early_iterations: int = 250
+    iterations: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`documents` float32[n, 2] and `questions` float32[q, 2] in the layout's own units."""
+
+    documents: NDArray[np.float32]
+    questions: NDArray[np.float32]
+
+
+def lay_out(
+    vectors: NDArray[np.float32],
+    graph: NeighbourGraph,
+    question_neighbours: NDArray[np.int32] | None = None,
+    *,
+    options: LayoutOptions = LayoutOptions(),  # noqa: B008 - frozen
+    progress: Progress = SILENT,
+) -> Layout:
+    """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
+
+    t-SNE (van der Maaten & Hinton 2008) from a PCA start.  Each question gets edges to its nearest articles with
+    the weight of the largest affinity; all affinities then sum to one.  Afterwards each question moves to the best
+    of the means of its neighbours' places.
+    """
+    count = len(vectors)
+    if question_neighbours is None:
+        question_neighbours = np.empty((0, min(5, count)), np.int32)
+    if count < _FEW:
+        documents = np.column_stack([np.arange(count), np.zeros(count)]).astype(np.float32)
+        return Layout(documents, documents[question_neighbours].mean(axis=1))
+    start = _start(vectors, question_neighbours, options.seed)
+    points = _optimise(start, _affinities(graph, question_neighbours, options.perplexity), options, progress)
+    documents, questions = points[:count], points[count:]
+    return Layout(documents, replace_questions(question_neighbours, questions, documents))
+
+
+def replace_questions(
+    neighbours: NDArray[np.int32], questions: NDArray[np.float32], documents: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Move each question to the best mean of a subset of its neighbours' places, judged by its own overlap.
+
+    Among equally good spots, its place before included, the one nearest to that place wins.
+    """
+    from scipy.spatial import cKDTree
+
+    if not len(questions):
+        return questions
+    tree, placed = cKDTree(documents), questions.copy()
+    width = neighbours.shape[1]
+    subsets = list(chain.from_iterable(combinations(range(width), size) for size in range(1, width + 1)))
+    for row, true in enumerate(neighbours):
+        spots = np.stack(
+            [questions[row], *(documents[true[list(subset)]].mean(axis=0) for subset in subsets)]
+        )
+        found = tree.query(spots, k=width)[1].reshape(len(spots), width)
+        overlap = np.isin(found, true).sum(axis=1)
+        distance = np.linalg.norm(spots - questions[row], axis=1)
+        placed[row] = spots[np.lexsort((distance, -overlap))[0]]
+    return placed
+
+
+def normalise(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the points in [0, 1], both axes on the same scale, the narrower one centred."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = max(float((high - low).max()), 1e-9)
+    centred = (points - (low + high) / 2) / size + 0.5
+    return np.clip(centred, 0, 1).astype(np.float32)
+
+
+def _start(
+    vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], seed: int
+) -> NDArray[np.float64]:
+    """Return the two first principal components, scaled as Kobak & Berens 2019, with a little noise."""
+    random = np.random.default_rng(seed)
+    centred = vectors - vectors.mean(axis=0)
+    # The covariance's eigenvectors, largest last: exact, and unlike scikit-learn's PCA silent about equal vectors.
+    axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, :2]
+    axes *= np.where(axes.sum(axis=0) < 0, -1, 1)
+    start = np.zeros((len(vectors), 2))
+    start[:, : axes.shape[1]] = centred @ axes
+    start *= 1e-4 / max(float(start[:, 0].std()), 1e-5)
+    start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
+    result: NDArray[np.float64] = start + random.normal(scale=1e-6, size=start.shape)
+    return result
+
+
+def _affinities(graph: NeighbourGraph, question_neighbours: NDArray[np.int32], perplexity: float) -> Any:
+    from openTSNE.affinity import joint_probabilities_nn
+    from scipy import sparse
+
+    count, k = graph.indices.shape
+    perplexity = min(perplexity, k / 3) if k >= _FEW else 1.0
+    used = min(k, max(1, round(3 * perplexity)))
+    distances = np.sqrt(np.maximum(0, 2 - 2 * graph.similarities[:, :used].astype(np.float64)))
+    articles = joint_probabilities_nn(
+        graph.indices[:, :used].astype(np.int64), distances, [perplexity], symmetrize=True, n_jobs=-1
+    )
+    if not len(question_neighbours):
+        return articles / articles.sum()
+    questions, width = question_neighbours.shape
+    edges = sparse.csr_matrix(
+        (
+            np.full(questions * width, articles.max()),
+            question_neighbours.ravel(),
+            np.arange(0, questions * width + 1, width),
+        ),
+        shape=(questions, count),
+    )
+    joint = sparse.bmat([[articles, edges.T], [edges, None]], format="csr")
+    return joint / joint.sum()
+
+
+def _optimise(
+    start: NDArray[np.float64], affinities: Any, options: LayoutOptions, progress: Progress
+) -> NDArray[np.float32]:
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PrecomputedAffinities
+
+    embedding: Any = TSNEEmbedding(
+        start,
+        PrecomputedAffinities(affinities),
+        n_jobs=-1,
+        random_state=options.seed,
+        negative_gradient_method=FourierRepulsion() if len(start) >= _FOURIER_POINTS else "bh",
+    )
+    steps = options.early_iterations + options.iterations
+    with progress.stage("Layout", total=steps) as stage:
+        for exaggeration, momentum, left in (
+            (_EXAGGERATION, 0.5, options.early_iterations),
+            (1, 0.8, options.iterations),
+        ):
+            for begin in range(0, left, 50):
+                count = min(50, left - begin)
+                rate = len(start) / exaggeration
+                embedding.optimize(
+                    count, exaggeration=exaggeration, momentum=momentum, learning_rate=rate, inplace=True
+                )
+                stage.advance(count)
+    return np.asarray(embedding, dtype=np.float32)

@@ -1,0 +1,101 @@
+"""The nearest neighbours of every row in the embedding space; layout, labels and quality all use these."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["NeighbourGraph", "nearest", "neighbour_graph"]
+
+NEIGHBOURS = 50
+# Above this many rows the exact search costs more than the rest of the map.
+_EXACT_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourGraph:
+    """`indices` int32[n, k] and `similarities` float32[n, k], nearest first, a row never its own neighbour."""
+
+    indices: NDArray[np.int32]
+    similarities: NDArray[np.float32]
+
+    def to_table(self) -> pa.Table:
+        """Return one row per row of the graph, a list of indices and a list of similarities."""
+        # Plain lists: a fixed-size list of width 0, the graph of one article, would forget its rows.
+        rows, width = self.indices.shape
+        offsets = pa.array(np.arange(rows + 1, dtype=np.int64) * width)
+        columns = {"indices": self.indices, "similarities": self.similarities}
+        return pa.table(
+            {
+                name: pa.LargeListArray.from_arrays(offsets, pa.array(values.ravel()))
+                for name, values in columns.items()
+            }
+        )
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> "NeighbourGraph":
+        """Return the graph that `to_table` wrote."""
+        arrays: list[Any] = []
+        for name in ("indices", "similarities"):
+            column = table[name].combine_chunks()
+            values = column.flatten().to_numpy()
+            arrays.append(values.reshape(len(column), len(values) // max(1, len(column))))
+        return cls(arrays[0], arrays[1])
+
+
+def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> NeighbourGraph:
+    """Return the k nearest rows of every row of `vectors` float32[n, d] by cosine; k is at most n - 1.
+
+    Exact up to 50,000 rows; beyond, HNSW over 8-bit scalars (Malkov & Yashunin 2018, in faiss).
+    """
+    import faiss
+
+    unit = _unit(vectors)
+    rows, width = unit.shape
+    k = min(k, rows - 1)
+    if k < 1:
+        return NeighbourGraph(np.empty((rows, 0), np.int32), np.empty((rows, 0), np.float32))
+    if rows <= _EXACT_ROWS:
+        index = faiss.IndexFlatIP(width)
+    else:
+        index = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit, 16, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efSearch = 2 * k
+        index.train(unit)
+    index.add(unit)
+    similarities, indices = index.search(unit, k + 1)
+    # Among masses of equal vectors the HNSW walk can end early; faiss marks the places it left empty with -1.
+    short = np.flatnonzero((indices < 0).any(axis=1))
+    if len(short):
+        exact = faiss.IndexFlatIP(width)
+        exact.add(unit)
+        similarities[short], indices[short] = exact.search(unit[short], k + 1)
+    return _without_self(indices, similarities)
+
+
+def nearest(
+    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return indices int32[q, k] and cosines float32[q, k] of the rows of `vectors` nearest to each query."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(_unit(vectors))
+    similarities, indices = index.search(_unit(queries), min(k, len(vectors)))
+    return indices.astype(np.int32), similarities
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: NDArray[np.float32] = np.ascontiguousarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+    return result
+
+
+def _without_self(indices: NDArray[np.int64], similarities: NDArray[np.float32]) -> NeighbourGraph:
+    """Drop each row itself; among equal vectors it may be missing from its own list, then the last goes."""
+    rows, found = indices.shape
+    keep = indices != np.arange(rows)[:, None]
+    keep[keep.all(axis=1), -1] = False
+    shape = (rows, found - 1)
+    return NeighbourGraph(indices[keep].reshape(shape).astype(np.int32), similarities[keep].reshape(shape))
