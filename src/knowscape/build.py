@@ -158,16 +158,18 @@ def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progre
     with progress.stage("Page"):
         build_page(
             folder.page(),
-            title=folder.path.name.removesuffix(".atlas"),
-            model=name,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            head={
+                "title": folder.path.name.removesuffix(".atlas"),
+                "model": name,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "quality": made.quality.to_json(),
+                "question_region": made.question_region,
+            },
             documents=PayloadDocuments(corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist()),
             coordinates=made.coordinates[:count],
             recall=made.recall_10[:count],
             finest_region=made.membership[:count, -1],
             levels=made.regions.levels,
-            quality=made.quality.to_json(),
-            question_region=made.question_region,
             questions=_page_questions(atlas, made, name),
         )
     return folder.page()

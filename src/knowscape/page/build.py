@@ -1,0 +1,33 @@
+"""The page as a folder: the front-end that the package ships, and the data of one map."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from knowscape.errors import KnowscapeError
+from knowscape.page.payload import write_payload
+
+__all__ = ["build_page"]
+
+
+def build_page(folder: Path, **payload: Any) -> None:
+    """Make the page in `folder` anew; `payload` is that of `write_payload`.  A failure leaves the page before."""
+    front = Path(__file__).with_name("dist")
+    if not (front / "index.html").is_file():
+        raise KnowscapeError("This installation lacks the page. Install again with: pip install --force-reinstall knowscape")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=".tmp-page-", dir=folder.parent))
+    try:
+        shutil.copytree(front, made, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".sources"))
+        write_payload(made / "data", **payload)
+        made.chmod(0o755)
+        if folder.exists():
+            old = made.with_name(made.name + "-old")
+            folder.replace(old)
+            made.replace(folder)
+            shutil.rmtree(old)
+        else:
+            made.replace(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""The data files of the page: the only file that knows their format; `web/src/payload.ts` reads them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["PayloadDocuments", "write_payload"]
+
+_FORMAT = 1
+_TEXT_BLOCK = 256
+_NO_REGION = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadDocuments:
+    """The documents' columns, in the order of the map's points."""
+
+    titles: Sequence[str]
+    texts: Sequence[str]
+    urls: Sequence[str]
+    sources: Sequence[str]
+
+
+class RegionLike(Protocol):
+    """What the page shows of a region."""
+
+    label: str
+    x: float
+    y: float
+    support: int
+    purity: float
+    parent: int | None
+
+
+def write_payload(
+    folder: Path,
+    *,
+    head: Mapping[str, Any],
+    documents: PayloadDocuments,
+    coordinates: NDArray[np.float32],
+    recall: NDArray[np.float32],
+    finest_region: NDArray[np.int32],
+    levels: Sequence[Sequence[Any]],
+    questions: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write map.json, points.bin, titles.json, texts/ and questions.json into `folder`.
+
+    `head` holds title, model, created, quality and question_region; `coordinates` are float32[n, 2] in [0, 1].
+    """
+    (folder / "texts").mkdir(parents=True)
+    columns = {
+        "x": np.round(coordinates[:, 0] * 65535).astype("<u2"),
+        "y": np.round(coordinates[:, 1] * 65535).astype("<u2"),
+        "recall": np.round(recall * 255).astype("u1"),
+        "region": np.minimum(finest_region, _NO_REGION).astype("<u2"),
+    }
+    content, places = b"", {}
+    for name, values in columns.items():
+        places[name] = {"type": str(values.dtype), "offset": len(content)}
+        content += values.tobytes() + bytes(-values.nbytes % 4)
+    (folder / "points.bin").write_bytes(content)
+    count = len(documents.titles)
+    _dump(folder / "titles.json", [title or text[:60] for title, text in zip(documents.titles, documents.texts, strict=True)])
+    blocks = -(-count // _TEXT_BLOCK)
+    for block in range(blocks):
+        rows = range(block * _TEXT_BLOCK, min(count, (block + 1) * _TEXT_BLOCK))
+        values = [{"text": documents.texts[i], "url": documents.urls[i], "source": documents.sources[i]} for i in rows]
+        _dump(folder / "texts" / f"{block}.json", values)
+    _dump(folder / "questions.json", list(questions))
+    meta = {"format": _FORMAT, **head, "documents": count, "levels": [[_region(r) for r in level] for level in levels]}
+    meta |= {"columns": places, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
+    _dump(folder / "map.json", meta)
+
+
+def _region(region: RegionLike) -> dict[str, Any]:
+    return {name: getattr(region, name) for name in ("label", "x", "y", "support", "purity", "parent")}
+
+
+def _dump(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
