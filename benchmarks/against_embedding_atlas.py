@@ -76,7 +76,15 @@ def main() -> None:
     atlas, rows = folder / "wiki.atlas", folder / "rows.parquet"
     knowscape = [sys.executable, "-c", "from knowscape.cli import main; main()"]
     own = timed(
-        [*knowscape, "build", str(arguments.articles), "-q", str(arguments.questions), "--max-questions", "100"]
+        [
+            *knowscape,
+            "build",
+            str(arguments.articles),
+            "-q",
+            str(arguments.questions),
+            "--max-questions",
+            "100",
+        ]
         + ["-o", str(atlas)]
     )
     model = peer_model(folder / "model")

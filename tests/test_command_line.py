@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import COMMAND, Run
 
 import knowscape as package
+from conftest import COMMAND, Run
 
 
 def test_the_public_names_are_these() -> None:
@@ -121,7 +121,9 @@ def test_a_killed_build_continues_to_the_same_bytes(knowscape: Run, tmp_path: Pa
     chance = random.Random(7)
     command = [*COMMAND, "embed", str(corpus), "-o", str(tmp_path / "rough.atlas")]
     for _ in range(3):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         time.sleep(chance.uniform(0.3, 8))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -97,7 +97,9 @@ def embed_corpus(folder: AtlasFolder, model: str, *, device: str = "auto", progr
     return encoder
 
 
-def map_atlas(folder: AtlasFolder, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT) -> KnowledgeMap:
+def map_atlas(
+    folder: AtlasFolder, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT
+) -> KnowledgeMap:
     """Lay the documents and questions out, name the regions and measure how far the map can be trusted.
 
     A map that was made from the same vectors and questions with the same options is kept.
@@ -134,7 +136,12 @@ def map_atlas(folder: AtlasFolder, options: MapOptions, *, model: str | None = N
 
 
 def _graph(
-    folder: AtlasFolder, name: str, fingerprint: str, vectors: NDArray[np.float32], digest: str, progress: Progress
+    folder: AtlasFolder,
+    name: str,
+    fingerprint: str,
+    vectors: NDArray[np.float32],
+    digest: str,
+    progress: Progress,
 ) -> NeighbourGraph:
     store = folder.neighbours(name, fingerprint)
     table = store.read() if store.about().get("corpus") == digest else None

@@ -29,5 +29,7 @@ class MissingExtraError(UsageError):
     """An optional dependency is needed and is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'")
+        super().__init__(
+            f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'"
+        )
         self.extra = extra

@@ -34,7 +34,7 @@ def export_atlas(atlas: Atlas, form: str, out: Path) -> int:
         write_atomic(out, lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True))
     else:
         write_atomic(out, lambda file: _write_lines(file, table))
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def _write_lines(file: IO[bytes], table: pa.Table) -> None:

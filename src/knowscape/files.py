@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["link_new", "read_json", "sha256_file", "sha256_text", "sync_folder", "write_atomic", "write_json", "write_named"]
+__all__ = [
+    "link_new",
+    "read_json",
+    "sha256_file",
+    "sha256_text",
+    "sync_folder",
+    "write_atomic",
+    "write_json",
+    "write_named",
+]
 
 _BLOCK = 1 << 20
 

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 __all__ = ["SILENT", "Progress", "Stage", "progress_for"]
 
@@ -100,7 +100,7 @@ class _Lines:
 
 
 class _BarStage:
-    def __init__(self, bar: "rich.progress.Progress", task: "rich.progress.TaskID") -> None:  # noqa: F821
+    def __init__(self, bar: Any, task: Any) -> None:
         self._bar, self._task = bar, task
 
     def advance(self, count: int = 1) -> None:

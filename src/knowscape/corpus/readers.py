@@ -79,7 +79,11 @@ def _reader_for(path: Path) -> str:
 
 
 def _documents(
-    records: Iterator[Record], columns: Columns, report: ReadReport, limit: int | None, advance: Callable[[int], None]
+    records: Iterator[Record],
+    columns: Columns,
+    report: ReadReport,
+    limit: int | None,
+    advance: Callable[[int], None],
 ) -> Iterator[Document]:
     seen: dict[str, str] = {}
     places: dict[str, str] | None = None
@@ -137,7 +141,9 @@ def _document(record: Record, places: dict[str, str], report: ReadReport) -> Doc
     used = set(places.values())
     metadata = {str(key): value for key, value in record.items() if key not in used}
     paper = record.get("paper_id")
-    derived = f"{paper}:{record.get('paragraph_index', '')}" if paper is not None else sha256_text(title + "\n" + text)[:16]
+    derived = (
+        f"{paper}:{record.get('paragraph_index', '')}" if paper is not None else sha256_text(title + "\n" + text)[:16]
+    )
     return Document(fields.get("id") or derived, text, title, fields.get("url", ""), fields.get("source", ""), metadata)
 
 
@@ -196,7 +202,9 @@ def _json(path: Path, report: ReadReport) -> Iterator[Record]:
         try:
             value = json.loads(file.read().decode("utf-8-sig", "replace"))
         except (ValueError, RecursionError, EOFError, OSError) as error:
-            raise UsageError(f"{path} is not whole JSON: {error}. One object a line can be read with --reader jsonl.") from error
+            raise UsageError(
+                f"{path} is not whole JSON: {error}. One object a line can be read with --reader jsonl."
+            ) from error
     if isinstance(value, dict):
         lists = [inner for inner in value.values() if isinstance(inner, list)]
         value = lists[0] if len(lists) == 1 else [value]

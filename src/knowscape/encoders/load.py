@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
 from knowscape.encoders.spec import Encoder, EncoderSpec
@@ -50,5 +51,6 @@ def _read_spec(folder: Path) -> EncoderSpec:
     )
 
 
-def _optional(path: Path) -> dict[str, object] | dict[str, int]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _optional(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found

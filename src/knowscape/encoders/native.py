@@ -25,7 +25,9 @@ _CHARACTERS_PER_TOKEN = 100
 class NativeEncoder:
     """A BERT model on the CPU; bf16 where the processor computes in it, fp32 elsewhere."""
 
-    def __init__(self, spec: EncoderSpec, folder: Path, *, precision: str = "auto", batch_tokens: int = _BATCH_TOKENS) -> None:
+    def __init__(
+        self, spec: EncoderSpec, folder: Path, *, precision: str = "auto", batch_tokens: int = _BATCH_TOKENS
+    ) -> None:
         import openvino
         from tokenizers import Tokenizer
 
@@ -57,7 +59,9 @@ class NativeEncoder:
 
         out = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
         limit = self.spec.max_tokens * _CHARACTERS_PER_TOKEN
-        tokens = [np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast([(prompt + t)[:limit] for t in texts])]
+        tokens = [
+            np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast([(prompt + t)[:limit] for t in texts])
+        ]
         queue = openvino.AsyncInferQueue(self._compiled)
 
         def store(request: Any, rows: NDArray[np.int64]) -> None:
@@ -111,14 +115,19 @@ class _Graph:
         ids = op.parameter([-1, -1], np.int32, "ids")
         mask = op.parameter([-1, -1], np.float32, "mask")
         x = self._embeddings(ids)
-        bias = op.multiply(op.subtract(self._axis(self._axis(mask, 1), 1), self._constant(np.float32(1))), self._constant(np.float32(1e9)))
+        bias = op.multiply(
+            op.subtract(self._axis(self._axis(mask, 1), 1), self._constant(np.float32(1))),
+            self._constant(np.float32(1e9)),
+        )
         for layer in range(int(self._config["num_hidden_layers"])):
             x = self._layer(x, bias, f"encoder.layer.{layer}.")
         return openvino.Model([self._pool(x, mask).output(0)], [ids, mask], "bert")
 
     def _embeddings(self, ids: Any) -> Any:
         op, table = self._op, self._weights
-        length = op.gather(op.shape_of(ids, "i32"), self._constant(np.array([1], np.int32)), self._constant(np.int32(0)))
+        length = op.gather(
+            op.shape_of(ids, "i32"), self._constant(np.array([1], np.int32)), self._constant(np.int32(0))
+        )
         zero, one = self._constant(np.array([0], np.int32)), self._constant(np.array([1], np.int32))
         positions = op.slice(self._constant(table["embeddings.position_embeddings.weight"]), zero, length, one, zero)
         words = op.gather(self._constant(table["embeddings.word_embeddings.weight"]), ids, self._constant(np.int32(0)))
@@ -127,10 +136,17 @@ class _Graph:
 
     def _layer(self, x: Any, bias: Any, prefix: str) -> Any:
         op = self._op
-        query, key, value = (self._split(self._linear(x, f"{prefix}attention.self.{n}")) for n in ("query", "key", "value"))
-        attended = op.transpose(op.scaled_dot_product_attention(query, key, value, bias), self._constant(np.array([0, 2, 1, 3])))
+        query, key, value = (
+            self._split(self._linear(x, f"{prefix}attention.self.{n}")) for n in ("query", "key", "value")
+        )
+        attended = op.transpose(
+            op.scaled_dot_product_attention(query, key, value, bias), self._constant(np.array([0, 2, 1, 3]))
+        )
         merged = op.reshape(attended, self._constant(np.array([0, 0, self._hidden])), True)
-        x = self._norm(op.add(x, self._linear(merged, f"{prefix}attention.output.dense")), f"{prefix}attention.output.LayerNorm")
+        x = self._norm(
+            op.add(x, self._linear(merged, f"{prefix}attention.output.dense")),
+            f"{prefix}attention.output.LayerNorm",
+        )
         inner = op.gelu(self._linear(x, f"{prefix}intermediate.dense"), "erf")
         return self._norm(op.add(x, self._linear(inner, f"{prefix}output.dense")), f"{prefix}output.LayerNorm")
 
@@ -142,7 +158,9 @@ class _Graph:
 
     def _split(self, x: Any) -> Any:
         shape = np.array([0, 0, self._heads, self._hidden // self._heads])
-        return self._op.transpose(self._op.reshape(x, self._constant(shape), True), self._constant(np.array([0, 2, 1, 3])))
+        return self._op.transpose(
+            self._op.reshape(x, self._constant(shape), True), self._constant(np.array([0, 2, 1, 3]))
+        )
 
     def _linear(self, x: Any, name: str) -> Any:
         product = self._op.matmul(x, self._constant(self._weights[f"{name}.weight"]), False, True)

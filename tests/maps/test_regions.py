@@ -1,0 +1,112 @@
+"""What the named regions promise."""
+
+import numpy as np
+import pytest
+
+from knowscape.maps.neighbours import neighbour_graph
+from knowscape.maps.regions import Regions, find_regions
+
+FIELDS = {
+    "volcano": "magma lava eruption crater",
+    "violin": "string orchestra melody bow",
+    "enzyme": "protein catalyst substrate cell",
+    "parliament": "senate election vote law",
+}
+
+
+def _world(each: int = 30) -> tuple[np.ndarray, list[str], list[str]]:
+    random = np.random.default_rng(4)
+    centres = np.array([[0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]])
+    points = np.repeat(centres, each, axis=0) + random.normal(scale=0.03, size=(4 * each, 2))
+    titles = [f"{name} {'abcdefgh'[i % 8]}" for name in FIELDS for i in range(each)]
+    texts = [
+        f"The {word} and {' '.join(random.choice(FIELDS[word].split(), 3))} are described here."
+        for word in FIELDS
+        for _ in range(each)
+    ]
+    return points.astype(np.float32), titles, texts
+
+
+def _found(each: int = 30, seed: int = 0) -> tuple[Regions, np.ndarray]:
+    points, titles, texts = _world(each)
+    return find_regions(points, neighbour_graph(points), titles=titles, texts=texts, seed=seed), points
+
+
+def test_there_are_three_levels_from_coarse_to_fine_and_each_row_is_in_one_region_of_each() -> None:
+    regions, points = _found()
+    sizes = [len(level) for level in regions.levels]
+    assert sizes == [3, 6, 12]
+    assert (regions.membership.shape, regions.membership.dtype) == ((len(points), 3), np.int32)
+    for level, own in zip(regions.levels, regions.membership.T, strict=True):
+        assert [region.support for region in level] == np.bincount(own, minlength=len(level)).tolist()
+
+
+def test_regions_are_nested_and_know_their_parents() -> None:
+    regions, _ = _found()
+    assert all(region.parent is None for region in regions.levels[0])
+    for level in (1, 2):
+        for index, region in enumerate(regions.levels[level]):
+            rows = regions.membership[:, level] == index
+            assert set(regions.membership[rows, level - 1].tolist()) == {region.parent}
+
+
+def test_a_label_tells_what_is_said_here_and_hardly_elsewhere() -> None:
+    regions, _ = _found()
+    vocabulary = {word: {word, *others.split()} for word, others in FIELDS.items()}
+    for index, region in enumerate(regions.levels[2]):
+        rows = np.flatnonzero(regions.membership[:, 2] == index)
+        field = list(FIELDS)[rows[0] // 30]
+        assert " & " in region.label
+        words = region.label.lower().replace(" & ", " ").split()
+        assert set(words) & vocabulary[field], region.label
+        assert not set(words) & set().union(*(v for k, v in vocabulary.items() if k != field)), region.label
+        assert region.label == region.label.title()
+
+
+def test_no_label_stands_twice_in_a_level_or_repeats_its_parents() -> None:
+    regions, _ = _found()
+    for level, coarser in zip(regions.levels, ((), *regions.levels[:2]), strict=True):
+        assert len({region.label for region in level}) == len(level)
+        assert all(region.parent is None or region.label != coarser[region.parent].label for region in level)
+
+
+def test_a_label_stands_on_one_of_its_own_articles_and_exemplars_are_members() -> None:
+    regions, points = _found()
+    for level, own in zip(regions.levels, regions.membership.T, strict=True):
+        for index, region in enumerate(level):
+            assert (region.x, region.y) == tuple(map(float, points[region.exemplars[0]]))
+            assert len(region.exemplars) == min(3, region.support)
+            assert {int(own[row]) for row in region.exemplars} == {index}
+
+
+def test_purity_is_the_share_of_true_neighbours_within_the_region() -> None:
+    points, titles, texts = _world()
+    graph = neighbour_graph(np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32))
+    regions = find_regions(points, graph, titles=titles, texts=texts, seed=0)
+    for index, region in enumerate(regions.levels[1]):
+        rows = np.flatnonzero(regions.membership[:, 1] == index)
+        assert region.purity == pytest.approx(np.isin(graph.indices[rows, :10], rows).mean())
+
+
+def test_the_same_seed_gives_the_same_regions() -> None:
+    first, second = _found(seed=3)[0], _found(seed=3)[0]
+    assert first.levels == second.levels
+    np.testing.assert_array_equal(first.membership, second.membership)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 10, 60])
+@pytest.mark.parametrize("text", ["", "12 34", "the same words everywhere"], ids=["none", "numbers", "equal"])
+def test_without_distinctive_words_a_region_takes_a_title_and_never_an_empty_label(rows: int, text: str) -> None:
+    points = np.random.default_rng(0).normal(size=(rows, 2)).astype(np.float32)
+    for titles in (["7"] * rows, [""] * rows):
+        regions = find_regions(points, neighbour_graph(points), titles=titles, texts=[text] * rows, seed=0)
+        for level in regions.levels:
+            labels = [region.label for region in level]
+            assert len(set(labels)) == len(labels)
+            assert all(label.startswith(titles[0] or "Region") for label in labels)
+
+
+def test_equal_points_make_one_region() -> None:
+    points = np.full((50, 2), 0.5, np.float32)
+    regions = find_regions(points, neighbour_graph(points), titles=["a"] * 50, texts=["b"] * 50, seed=0)
+    assert [len(level) for level in regions.levels] == [1, 1, 1]
