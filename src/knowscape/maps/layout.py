@@ -15,6 +15,8 @@ __all__ = ["Layout", "LayoutOptions", "lay_out", "normalise", "replace_questions
 
 _EXAGGERATION = 12
 _FEW = 4
+# Exaggeration draws ten articles into one point, from which single precision never frees them.
+_LEAST_SPREAD = 0.01
 # Below this the tree is as fast, and a sparse map does not cost a huge grid.
 _FOURIER_POINTS = 3000
 
@@ -155,6 +157,7 @@ def _optimise(
             (_EXAGGERATION, 0.5, options.early_iterations),
             (1, 0.8, options.iterations),
         ):
+            embedding *= max(1.0, _LEAST_SPREAD / max(float(np.std(embedding)), 1e-30)) if exaggeration == 1 else 1.0
             for begin in range(0, left, 50):
                 count = min(50, left - begin)
                 rate = len(start) / exaggeration
