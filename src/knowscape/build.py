@@ -135,7 +135,7 @@ def map_atlas(
     return made
 
 
-def _graph(
+def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
     folder: AtlasFolder,
     name: str,
     fingerprint: str,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conftest import COMMAND
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -78,7 +78,7 @@ def _reader_for(path: Path) -> str:
     return found
 
 
-def _documents(
+def _documents(  # noqa: PLR0917 - one private step of `read_corpus`
     records: Iterator[Record],
     columns: Columns,
     report: ReadReport,

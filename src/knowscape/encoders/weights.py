@@ -119,7 +119,8 @@ def _verify(entry: Entry, folder: Path) -> None:
         found = sha256_file(folder / name)
         if found != expected:
             raise DamageError(
-                f"{folder / name} has the SHA-256 {found}, not {expected}. Delete {folder} and run the same command again."
+                f"{folder / name} has the SHA-256 {found}, not {expected}. "
+                f"Delete {folder} and run the same command again."
             )
 
 

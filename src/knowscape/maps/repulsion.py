@@ -27,7 +27,7 @@ class FourierRepulsion:
     def __call__(
         self,
         embedding: Any,
-        P: Any,
+        P: Any,  # noqa: N803 - the name that openTSNE passes it by
         should_eval_error: bool = False,
         n_jobs: int = 1,
         **_: Any,
