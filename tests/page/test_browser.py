@@ -90,7 +90,7 @@ def test_search_by_keyboard_finds_an_article_and_opens_it(page: Any) -> None:
     wait(lambda: state(page)["hits"] >= 1)
     page.keyboard.press("Enter")
     wait(lambda: state(page)["article"] == 100)
-    assert page.get_by_text(title, exact=True).first.is_visible()
+    wait(lambda: any(found.is_visible() for found in page.get_by_text(title, exact=True).all()))
     assert page.faults == []
 
 
