@@ -1,75 +1,81 @@
 """The server answers to this machine alone."""
 
-import asyncio
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
+import uvicorn
 
-from knowscape.page.server import create_app
-
-
-def ask(folder: Path, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Send one request to the application and return status, headers and body."""
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    asked = {"host": "localhost:8000", **headers}
-    scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in asked.items()], "root_path": "",
-        "scheme": "http", "server": ("localhost", 8000), "client": ("127.0.0.1", 1), "http_version": "1.1",
-    }  # fmt: skip
-    asyncio.run(create_app(folder, port=8000)(scope, receive, send))
-    start = sent[0]
-    head = {name.decode(): value.decode() for name, value in start["headers"]}
-    return start["status"], head, b"".join(m.get("body", b"") for m in sent[1:])
+from knowscape.page.server import create_app, listen
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "page").mkdir()
-    (tmp_path / "page" / "index.html").write_text("<p>map</p>")
-    (tmp_path / "secret").write_text("secret")
-    return tmp_path / "page"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("served")
+    (root / "page").mkdir()
+    (root / "page" / "index.html").write_text("<p>map</p>")
+    (root / "secret").write_text("secret")
+    return root / "page"
 
 
-def test_the_page_comes_with_a_strict_policy(folder: Path) -> None:
-    status, headers, body = ask(folder, "/")
+@pytest.fixture(scope="module")
+def port(folder: Path) -> Iterator[int]:
+    listener, port = listen(18_000)
+    server = uvicorn.Server(uvicorn.Config(create_app(folder, port=port), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield port
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Send one request exactly as written and return status, headers and body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in {"host": f"localhost:{port}", **headers}.items():
+        connection.putheader(name, value.format(port=port, other=port + 1))
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+
+
+def test_the_page_comes_with_a_strict_policy(port: int) -> None:
+    status, headers, body = ask(port, "/")
     assert (status, body) == (200, b"<p>map</p>")
-    policy = headers["Content-Security-Policy"]
+    policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost", "localhost:80", "127.0.0.1:8001", "localhost:8000.evil.example", ""]
+    "host", ["evil.example", "localhost", "localhost:80", "127.0.0.1:{other}", "localhost:{port}.evil.example", ""]
 )
-def test_another_host_is_refused(folder: Path, host: str) -> None:
-    assert ask(folder, "/", host=host)[0] == 421
+def test_another_host_is_refused(port: int, host: str) -> None:
+    assert ask(port, "/", host=host)[0] == 421
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://localhost:8000"])
-def test_a_foreign_origin_is_refused(folder: Path, origin: str) -> None:
-    assert ask(folder, "/", origin=origin)[0] == 403
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://localhost:{port}"])
+def test_a_foreign_origin_is_refused(port: int, origin: str) -> None:
+    assert ask(port, "/", origin=origin)[0] == 403
 
 
 @pytest.mark.parametrize("path", ["/../secret", "/..%2fsecret", "//etc/passwd", "/%2e%2e/secret", "/..\\secret"])
-def test_nothing_outside_the_page_is_served(folder: Path, path: str) -> None:
-    status, _, body = ask(folder, path)
+def test_nothing_outside_the_page_is_served(port: int, path: str) -> None:
+    status, _, body = ask(port, path)
     assert status == 404
     assert b"secret" not in body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_other_methods_are_refused(folder: Path, method: str) -> None:
-    assert ask(folder, "/", method=method)[0] == 405
+def test_other_methods_are_refused(port: int, method: str) -> None:
+    assert ask(port, "/", method=method)[0] == 405
 
 
-def test_health_is_answered(folder: Path) -> None:
-    assert ask(folder, "/healthz")[0] == 200
+def test_health_is_answered(port: int) -> None:
+    assert ask(port, "/healthz")[0] == 200

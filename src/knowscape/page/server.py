@@ -7,7 +7,7 @@ from typing import Any
 
 from knowscape.errors import UsageError
 
-__all__ = ["create_app", "serve"]
+__all__ = ["create_app", "listen", "serve"]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -71,7 +71,7 @@ def serve(folder: Path, *, port: int, open_browser: bool = False) -> None:
 
     import uvicorn
 
-    listener, chosen = _listen(port)
+    listener, chosen = listen(port)
     address = f"http://localhost:{chosen}/"
     sys.stderr.write(f"The map is at {address} (Ctrl-C stops it)\n")
     sys.stderr.flush()
@@ -81,12 +81,14 @@ def serve(folder: Path, *, port: int, open_browser: bool = False) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listen(port: int) -> tuple[socket.socket, int]:
+def listen(port: int) -> tuple[socket.socket, int]:
+    """Return a socket that listens on localhost at `port` or the next free one, and the port it got."""
     for candidate in range(port, min(port + _PORTS_TRIED, 65536)):
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", candidate))
+            listener.listen()
         except OSError:
             listener.close()
             continue
