@@ -166,7 +166,7 @@ def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progre
         build_page(
             folder.page(),
             head={
-                "title": folder.path.name.removesuffix(".atlas"),
+                "title": _title(folder.path.name),
                 "model": name,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "quality": made.quality.to_json(),
@@ -180,6 +180,12 @@ def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progre
             questions=_page_questions(atlas, made, name),
         )
     return folder.page()
+
+
+def _title(name: str) -> str:
+    """Return a folder's name as a person would write it."""
+    words = name.removesuffix(".atlas").replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:] or name
 
 
 def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[str, object]]:

@@ -1,6 +1,8 @@
 """Quiz questions, in the format of the predecessor and in our own."""
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -54,32 +56,67 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
     if not isinstance(items, list) or not items:
         raise UsageError(f"{path} holds no list of questions: [{{question, options, correctIndex}}, ...]")
     questions = [_question(item, f"{path}, question {number}") for number, item in enumerate(items, 1)]
-    known: set[str] = set()
-    unique = [question for question in questions if not (question.id in known or known.add(question.id))]  # type: ignore[func-returns-value]
+    unique = _without_repeats(questions, path)
     return _evenly(unique, limit) if limit is not None else unique
 
 
 def _question(item: Any, where: str) -> Question:
-    try:
-        text, options, correct = str(item["question"]), item["options"], item["correctIndex"]
-    except (KeyError, TypeError):
-        raise UsageError(f"{where} needs question, options and correctIndex.") from None
-    if not isinstance(options, list) or len(options) < 2:
-        raise UsageError(f"{where} needs at least two options in a list, not {options!r:.60}.")
-    if not isinstance(correct, int) or not 0 <= correct < len(options):
-        raise UsageError(f"{where}: correctIndex is {correct!r}; accepted: 0 to {len(options) - 1}.")
-    difficulty = item.get("difficulty")
+    if not isinstance(item, dict) or not str(item.get("question") or "").strip():
+        raise UsageError(f"{where} needs question, options and correctIndex.")
+    text, difficulty = str(item["question"]), item.get("difficulty")
+    options, correct = _options(item, where)
     return Question(
         id=str(item.get("id") or sha256_text(text)[:16]),
         question=text,
-        options=tuple(map(str, options)),
+        options=options,
         correct_index=correct,
         topic=str(item.get("topic") or item.get("lecture") or ""),
         difficulty=difficulty if isinstance(difficulty, int) else None,
         source_article=str(item.get("source_article") or ""),
-        x=item.get("x"),
-        y=item.get("y"),
+        x=_coordinate(item.get("x"), where),
+        y=_coordinate(item.get("y"), where),
     )
+
+
+def _options(item: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], int]:
+    """Return the options and the index of the right one, which may be named by index, by key or by its words."""
+    given = item.get("options")
+    keys, values = list(given) if isinstance(given, dict) else [], given
+    if isinstance(given, dict):
+        values = list(given.values())
+    if not isinstance(values, list) or len(values) < 2:
+        raise UsageError(f"{where} needs at least two options, not {given!r:.60}.")
+    options = tuple(str(value) for value in values)
+    if len(set(options)) < len(options):
+        raise UsageError(f"{where} has the same option twice: {given!r:.60}.")
+    correct = item.get("correctIndex")
+    if correct is None:
+        answer = item.get("correct_answer", item.get("answer"))
+        names = keys or list("ABCDEFGHIJ"[: len(options)])
+        correct = names.index(answer) if answer in names else options.index(answer) if answer in options else answer
+    if not isinstance(correct, int) or isinstance(correct, bool) or not 0 <= correct < len(options):
+        raise UsageError(
+            f"{where}: the right option is {correct!r}; accepted: correctIndex 0 to {len(options) - 1}, "
+            "or correct_answer with an option's letter or words."
+        )
+    return options, correct
+
+
+def _coordinate(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"{where}: a coordinate is {value!r}; accepted: a finite number.")
+    return float(value)
+
+
+def _without_repeats(questions: list[Question], path: str | Path) -> list[Question]:
+    """Return each question once; UsageError where one id stands for two different questions."""
+    known: dict[str, Question] = {}
+    for question in questions:
+        if known.setdefault(question.id, question).embedding_text != question.embedding_text:
+            raise UsageError(f"{path}: the id {question.id!r} stands for two different questions.")
+    return list(known.values())
 
 
 def _evenly(questions: list[Question], limit: int) -> list[Question]:

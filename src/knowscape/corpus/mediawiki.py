@@ -1,0 +1,91 @@
+"""Reader of MediaWiki's XML dumps (pages-articles): the articles' plain text."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree.ElementTree import ParseError
+
+from knowscape.corpus.document import ReadReport
+from knowscape.corpus.raw import CUT_OFF, Record, open_bytes
+from knowscape.errors import MissingExtraError, UsageError
+
+__all__ = ["plain_text", "read_mediawiki"]
+
+# https://www.mediawiki.org/wiki/Manual:Namespace_constants
+_FILE, _CATEGORY = 6, 14
+
+
+def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
+    """Yield the articles (namespace 0, no redirects) with their id, title, address and plain text.
+
+    A dump that is cut off or not well formed ends the reading and is counted.
+    """
+    try:
+        import mwxml
+        from mwxml.errors import MalformedXML
+    except ImportError as error:
+        raise MissingExtraError("Reading MediaWiki dumps", "mediawiki") from error
+    with open_bytes(path) as file:
+        try:
+            dump = mwxml.Dump.from_file(file)
+            site = dump.site_info
+        except (MalformedXML, ParseError, AssertionError, AttributeError, *CUT_OFF) as error:
+            raise UsageError(f"{path} is no MediaWiki dump: {str(error) or 'its root is not <mediawiki>'}") from error
+        drop = _dropped_prefixes(site)
+        base = str(site.base or "").rsplit("/", 1)[0]
+        pages = iter(dump.pages)
+        while True:
+            try:
+                page = next(pages)
+                source = _latest_text(page)
+            except StopIteration:
+                return
+            except (MalformedXML, ParseError, *CUT_OFF) as error:
+                report.count("TRUNCATED: the rest could not be read", f"after record {report.read}: {error}")
+                return
+            if page.redirect is not None or page.namespace:
+                report.count("redirect or page of another namespace, skipped", str(page.title))
+                continue
+            yield {
+                "id": str(page.id),
+                "title": page.title,
+                "url": f"{base}/{quote(page.title.replace(' ', '_'))}" if base else "",
+                "text": plain_text(source, drop),
+            }
+
+
+def plain_text(source: str, dropped_prefixes: frozenset[str]) -> str:
+    """Return wikitext as plain text: no templates, references, tables, files or categories; links as their words."""
+    import mwparserfromhell
+
+    code: Any = mwparserfromhell.parse(source, skip_style_tags=True)
+    for link in code.filter_wikilinks():
+        if str(link.title).partition(":")[0].strip().lower() in dropped_prefixes and ":" in str(link.title):
+            _remove(code, link)
+    for tag in code.filter_tags(matches=lambda node: str(node.tag).lower() in {"table", "gallery", "ref"}):
+        _remove(code, tag)
+    for heading in code.filter_headings():
+        _remove(code, heading)
+    text: str = code.strip_code(normalize=True, collapse=True).replace("'''", "").replace("''", "")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _remove(code: Any, node: Any) -> None:
+    with suppress(ValueError):  # it stood inside another that is gone already
+        code.remove(node)
+
+
+def _latest_text(page: Any) -> str:
+    text = ""
+    for revision in page:
+        text = revision.text or ""
+    return text
+
+
+def _dropped_prefixes(site: Any) -> frozenset[str]:
+    names = {"file", "image", "media", "category"}
+    names |= {space.name.lower() for space in site.namespaces or [] if space.id in {_FILE, _CATEGORY} and space.name}
+    return frozenset(names)
