@@ -10,6 +10,7 @@ the map.
 
 import argparse
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -29,8 +30,11 @@ from knowscape.maps.quality import neighbour_recall
 
 
 def timed(command: list[str], **environment: str) -> float:
+    """Return the seconds that a command takes; what it says is shown where it fails."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
     return time.perf_counter() - start
 
 
@@ -101,6 +105,8 @@ def main() -> None:
     graph = neighbour_graph(vectors)
     ours = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
     recall = [neighbour_recall(graph, places, 5).mean() for places in (ours, peer_coordinates(folder / "peer.zip"))]
+    questions = subprocess.run([*knowscape, "map", str(atlas), "--json"], check=True, capture_output=True, text=True)
+    print(f"questions' top-5 overlap {json.loads(questions.stdout)['question_overlap']:.3f}")
     print(f"articles            {len(ours):>10,}")
     print(f"knowscape           {own:>10.1f} s   recall at 5 {recall[0]:.3f}")
     print(f"embedding-atlas     {peer:>10.1f} s   recall at 5 {recall[1]:.3f}")

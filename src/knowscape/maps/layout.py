@@ -23,10 +23,13 @@ _FOURIER_POINTS = 3000
 
 @dataclass(frozen=True, slots=True)
 class LayoutOptions:
-    """Perplexity, iterations with and without exaggeration, and the seed that makes a layout repeatable."""
+    """Perplexity, iterations with and without exaggeration, and the seed that makes a layout repeatable.
+
+    Of 24,403 articles 250 early iterations kept no more neighbours at 5, 10 or 50 than 150 (0.387 at 5 both).
+    """
 
     perplexity: float = 10
-    early_iterations: int = 250
+    early_iterations: int = 150
     iterations: int = 500
     seed: int = 0
 

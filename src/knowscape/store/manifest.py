@@ -60,9 +60,9 @@ class PartFolder:
         return sum(part.rows for part in self.parts())
 
     def read(self, columns: list[str] | None = None) -> pa.Table | None:
-        """Return all committed rows, page checksums verified; None where nothing was committed.
+        """Return all committed rows, digests verified; None where nothing was committed.
 
-        Raises DamageError where a part is missing, has another length, or fails a checksum.
+        Raises DamageError where a part is missing or is not what was committed.
         """
         parts = self.parts()
         if not parts:
@@ -70,11 +70,18 @@ class PartFolder:
         return pa.concat_tables([self.read_part(part, columns) for part in parts])
 
     def read_part(self, part: Part, columns: list[str] | None = None) -> pa.Table:
-        """Return one part's rows; the errors are those of `read`."""
+        """Return one part's rows; the errors are those of `read`.
+
+        The digest is compared each time: page checksums leave Parquet's footer and page headers open, where one
+        flipped bit can change what is read without an error.
+        """
         path = self.folder / part.file
         self._check_length(path, part)
         try:
-            return pq.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != part.sha256:
+                raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
+            return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
         except (OSError, pa.ArrowException) as error:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
 
@@ -120,9 +127,14 @@ class PartFolder:
         number = self._latest()
         if number is None:
             return None
-        path = self.folder / f"manifest-{number}.json"
         try:
-            manifest = json.loads(path.read_bytes())
+            return self._parse(self.folder / f"manifest-{number}.json")
+        except FileNotFoundError:  # removed between listing and reading: a newer one is there
+            return self._read()
+
+    def _parse(self, path: Path) -> dict[str, Any]:
+        try:
+            manifest: dict[str, Any] = json.loads(path.read_bytes())
             if manifest["format"] > FORMAT:
                 raise KnowscapeError(
                     f"{path} has format {manifest['format']}; this version reads up to {FORMAT}. "
@@ -130,12 +142,9 @@ class PartFolder:
                 )
             if _body_digest(manifest) != manifest["sha256"]:
                 raise ValueError("its digest does not match its content")
-        except FileNotFoundError:  # replaced between listing and reading: a newer one is there
-            return self._read()
         except (ValueError, KeyError, TypeError) as error:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
-        result: dict[str, Any] = manifest
-        return result
+        return manifest
 
 
 class PartWriter:
@@ -149,7 +158,7 @@ class PartWriter:
         return self._commit(table, about, keep=True)
 
     def replace(self, table: pa.Table, about: Mapping[str, Any]) -> Part:
-        """Commit `table` as the only part; the parts before stay on disk until the next commit is read."""
+        """Commit `table` as the only part; the parts before stay while a manifest that is kept names them."""
         return self._commit(table, about, keep=False)
 
     def _commit(self, table: pa.Table, about: Mapping[str, Any], *, keep: bool) -> Part:
@@ -162,15 +171,20 @@ class PartWriter:
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
             raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
-        self._forget(number, {part.file for part in parts})
+        self._forget(number)
         return part
 
-    def _forget(self, number: int, files: set[str]) -> None:
+    def _forget(self, number: int) -> None:
+        """Remove the manifests before the last few, and the parts that no manifest names any more."""
+        folder, named = self._parts.folder, set()
         for old in self._parts._numbers():
+            path = folder / f"manifest-{old}.json"
             if old <= number - _KEEP_MANIFESTS:
-                (self._parts.folder / f"manifest-{old}.json").unlink(missing_ok=True)
-        for path in self._parts.folder.glob("part-*.parquet"):
-            if path.name not in files:
+                path.unlink(missing_ok=True)
+            else:
+                named |= {part["file"] for part in self._parts._parse(path)["parts"]}
+        for path in folder.glob("part-*.parquet"):
+            if path.name not in named:
                 path.unlink(missing_ok=True)
 
 
