@@ -7,7 +7,7 @@ from typing import Any
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import FILES, fetch_weights
-from knowscape.errors import UsageError
+from knowscape.errors import KnowscapeError, UsageError
 from knowscape.files import sha256_file
 from knowscape.progress import SILENT, Progress
 
@@ -26,7 +26,13 @@ def load_encoder(name: str = DEFAULT_MODEL, *, device: str = "auto", progress: P
     if device not in DEVICES:
         raise UsageError(f"There is no device {device!r} here. Accepted: {', '.join(DEVICES)}.")
     if Path(name).is_dir():
-        return NativeEncoder(_read_spec(Path(name)), Path(name))
+        try:
+            return NativeEncoder(_read_spec(Path(name)), Path(name))
+        except KnowscapeError:
+            raise
+        except Exception as error:  # each of the libraries below raises its own kind for a file it cannot read
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise UsageError(f"{name} holds no BERT model that can be read: {reason}") from error
     known = entry(name)
     return NativeEncoder(known.spec, fetch_weights(known, progress))
 

@@ -15,6 +15,9 @@ __all__ = ["Layout", "LayoutOptions", "lay_out", "normalise", "replace_questions
 
 _EXAGGERATION = 12
 _FEW = 4
+# The weight of a question's edges in units of the largest affinity.  With 100 questions among 24,403 articles, weights
+# of 1, 1.5 and 2 gave the questions an overlap of 0.80, 0.85 and 0.87, and the articles a recall at 5 of 0.382 each.
+_QUESTION_WEIGHT = 2
 # Exaggeration draws ten articles into one point, from which single precision never frees them.
 _LEAST_SPREAD = 0.01
 # Below this the tree is as fast, and a sparse map does not cost a huge grid.
@@ -53,8 +56,8 @@ def lay_out(
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
     t-SNE (van der Maaten & Hinton 2008) from a PCA start.  Each question gets edges to its nearest articles with
-    the weight of the largest affinity; all affinities then sum to one.  Afterwards each question moves to the best
-    of the means of its neighbours' places.
+    twice the weight of the largest affinity; all affinities then sum to one.  Afterwards each question moves to the
+    best of the means of its neighbours' places.
     """
     count = len(vectors)
     if question_neighbours is None:
@@ -131,7 +134,7 @@ def _affinities(graph: NeighbourGraph, question_neighbours: NDArray[np.int32], p
     questions, width = question_neighbours.shape
     edges = sparse.csr_matrix(
         (
-            np.full(questions * width, articles.max()),
+            np.full(questions * width, _QUESTION_WEIGHT * articles.max()),
             question_neighbours.ravel(),
             np.arange(0, questions * width + 1, width),
         ),

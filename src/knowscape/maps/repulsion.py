@@ -1,8 +1,8 @@
 """The repulsion of t-SNE by Fourier transform, given to openTSNE as its gradient.
 
-After Linderman et al. 2019, with other choices that measured five times faster at 24,403 points: the points are spread
-on one regular grid by cubic Lagrange interpolation; one FFT takes their density over, and three inverse ones bring back
-its convolution with 1/(1+d^2), dx/(1+d^2)^2 and dy/(1+d^2)^2, in single precision.
+After Linderman et al. 2019, with other choices that make it several times faster at 24,403 points: the points are
+spread on one regular grid by cubic Lagrange interpolation; one FFT and one inverse, in single precision, give the
+potential of their density, the sum of 1/(1+d^2); and the force is the potential's slope, by differences on the grid.
 """
 
 import os
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 __all__ = ["FourierRepulsion"]
 
 _NODES = 4
+_DIFFERENCES = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+# Cells around the points, so that the differences at the nodes of the outermost points stay on the grid.
+_MARGIN = len(_DIFFERENCES) + _NODES // 2
 
 
 class FourierRepulsion:
@@ -22,7 +25,7 @@ class FourierRepulsion:
     def __init__(self, spacing: float = 0.45) -> None:
         self._spacing, self._threads = spacing, min(8, os.cpu_count() or 1)
         self._side = self._padded = 0
-        self._kernels: NDArray[np.complex64] = np.empty(0, np.complex64)
+        self._kernel: NDArray[np.complex64] = np.empty(0, np.complex64)
 
     def __call__(
         self,
@@ -52,23 +55,43 @@ class FourierRepulsion:
 
     def repulsion(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Return the repulsive gradient float64[n, 2] and the normalisation, the sum of 1/(1+d^2) over all pairs."""
-        from scipy import fft
-
         low = points.min(axis=0)
         extent = float((points.max(axis=0) - low).max())
-        self._prepare(int(np.ceil(extent / self._spacing)) + _NODES)
-        spread = self._interpolation((points - low) / self._spacing + 1)
+        self._prepare(int(np.ceil(extent / self._spacing)) + 2 * _MARGIN)
+        spread = self._interpolation((points - low) / self._spacing + _MARGIN)
         density = (spread.T @ np.ones(len(points), np.float32)).reshape(self._side, self._side)
-        shape = (self._padded, self._padded)
-        transformed = fft.rfft2(density, s=shape, workers=self._threads)
-        fields = fft.irfft2(self._kernels * transformed, s=shape, workers=self._threads)
-        fields = fields[:, : self._side, : self._side].reshape(3, -1)
-        at_points = spread @ np.ascontiguousarray(fields.T)
+        at_points = spread @ self._fields(self._potential(density)).reshape(-1, 3)
         total = max(float(at_points[:, 0].sum(dtype=np.float64)) - len(points), 1e-12)
         return np.ascontiguousarray(-at_points[:, 1:] / total, dtype=np.float64), total
 
+    def _potential(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Convolve the density with 1/(1+d^2); axis by axis, since half of the padded grid is empty or unused."""
+        from scipy import fft
+
+        options: dict[str, Any] = {"n": self._padded, "workers": self._threads}
+        transformed = fft.fft(fft.rfft(density, axis=1, **options), axis=0, overwrite_x=True, **options)
+        transformed *= self._kernel
+        rows = fft.ifft(transformed, axis=0, overwrite_x=True, workers=self._threads)[: self._side]
+        potential: Any = fft.irfft(rows, axis=1, **options)[:, : self._side]
+        return np.asarray(potential, dtype=np.float32)
+
+    def _fields(self, potential: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32[side, side, 3]: the potential, and its two derivatives times -1/2.
+
+        Those are the sums of d/(1+d^2)^2, taken by central differences of order 8.
+        """
+        side, reach = self._side, len(_DIFFERENCES)
+        fields = np.zeros((side, side, 3), np.float32)
+        fields[..., 0] = potential
+        for step, weight in enumerate(_DIFFERENCES, 1):
+            after, before = slice(reach + step, side - reach + step), slice(reach - step, side - reach - step)
+            scale = np.float32(-weight / (2 * self._spacing))
+            fields[reach:-reach, :, 1] += scale * (potential[after] - potential[before])
+            fields[:, reach:-reach, 2] += scale * (potential[:, after] - potential[:, before])
+        return fields
+
     def _prepare(self, side: int) -> None:
-        """Make the kernels for a grid of at least `side`, in steps, so that they are seldom made anew."""
+        """Make the kernel for a grid of at least `side`, in steps, so that it is seldom made anew."""
         from scipy import fft
 
         side = max(64, -(-side // 32) * 32)
@@ -77,9 +100,9 @@ class FourierRepulsion:
         self._side, self._padded = side, fft.next_fast_len(2 * side, real=True)
         steps = np.arange(self._padded)
         d = np.where(steps <= self._padded // 2, steps, steps - self._padded) * self._spacing
-        cauchy = 1 / (1 + d[:, None] ** 2 + d[None, :] ** 2)
-        kernels = (cauchy, cauchy**2 * d[:, None], cauchy**2 * d[None, :])
-        self._kernels = np.stack([fft.rfft2(kernel.astype(np.float32), workers=self._threads) for kernel in kernels])
+        kernel = 1 / (1 + d[:, None] ** 2 + d[None, :] ** 2)
+        transformed: Any = fft.rfft2(kernel.astype(np.float32), workers=self._threads)
+        self._kernel = transformed
 
     def _interpolation(self, places: NDArray[np.float64]) -> Any:
         """Return the sparse float32[n, side * side] that interpolates a field on the grid at `places`."""
