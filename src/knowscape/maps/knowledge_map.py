@@ -134,7 +134,7 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
     coordinates = normalise(raw)
     documents, questions = coordinates[:count], coordinates[count:]
     with progress.stage("Regions"):
-        regions = find_regions(documents, graph, titles=titles, texts=texts, seed=options.seed)
+        regions = find_regions(documents, vectors, graph, titles=titles, texts=texts, seed=options.seed)
     with progress.stage("Quality"):
         quality = measure(graph, documents, question_neighbours=near, questions=questions)
         recall = neighbour_recall(graph, documents, _DEPTH)

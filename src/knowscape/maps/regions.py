@@ -1,29 +1,23 @@
 """Named parts of the map at three levels of detail."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.maps.names import RegionNames
 from knowscape.maps.neighbours import NeighbourGraph
 
 __all__ = ["Region", "Regions", "find_regions"]
 
-_ARTICLES_PER_REGION = 60
+_ARTICLES_PER_REGION = 25
 _LEAST, _MOST = 12, 240
 # The coarser levels have a quarter and a sixteenth of the finest level's regions, on small maps at least these.
-_COARSER = ((4, 6), (16, 3))
+_COARSER = ((4, 9), (16, 4))
 _EXEMPLARS = 3
 _NEIGHBOURS = 10
-_TERMS_TRIED = 36
-# Words are counted in an even sample: at 250,000 articles the two-word terms of all would take gigabytes.
-_NAMING_ROWS = 40_000
-_NAMING_CHARACTERS = 1_000
-_LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +47,26 @@ class Regions:
 
 def find_regions(
     coordinates: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     graph: NeighbourGraph,
     *,
     titles: Sequence[str],
     texts: Sequence[str],
     seed: int,
 ) -> Regions:
-    """Cluster the map float32[n, 2] by k-means, join the clusters by Ward's method, and name each by its words.
+    """Cluster the map float32[n, 2] by k-means, join the clusters by Ward's method, and name each.
 
-    A term's score is p_in * log(p_in / p_all), its part in the Kullback-Leibler divergence between the documents of
-    the region and all documents.
+    `vectors` float32[n, d] tell which terms are about what a region is about.
     """
     membership = _clusters(coordinates.astype(np.float64), seed)
-    words = _Words(titles, texts)
+    names = RegionNames(titles, texts, vectors, graph)
     levels: list[tuple[Region, ...]] = []
     for level, own in enumerate(membership.T):
         used: set[str] = set()
         regions = []
         for members in _groups(own):
             parent = int(membership[members[0], level - 1]) if level else None
-            label = words.name(members, used if parent is None else used | {levels[-1][parent].label})
+            label = names.name(members, used if parent is None else used | {levels[-1][parent].label})
             used.add(label)
             near, purity = _from_the_middle(coordinates, members), _purity(graph, own, members)
             x, y = map(float, coordinates[near[0]])
@@ -119,75 +113,3 @@ def _from_the_middle(coordinates: NDArray[np.float32], members: NDArray[np.int64
 def _purity(graph: NeighbourGraph, own: NDArray[np.int32], members: NDArray[np.int64]) -> float:
     same = own[graph.indices[members, :_NEIGHBOURS]] == own[members[0]]
     return float(same.mean()) if same.size else 1.0
-
-
-class _Words:
-    """Which terms of one or two words stand in which documents."""
-
-    def __init__(self, titles: Sequence[str], texts: Sequence[str]) -> None:
-        from sklearn.feature_extraction.text import CountVectorizer
-
-        self._titles = titles
-        step = -(-len(titles) // _NAMING_ROWS)
-        rows = range(0, len(titles), step)
-        self._row_of = np.full(len(titles), -1)
-        self._row_of[rows] = np.arange(len(rows))
-        counter = CountVectorizer(
-            binary=True,
-            stop_words="english",
-            ngram_range=(1, 2),
-            min_df=2 if len(rows) > 50 else 1,
-            token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
-        )
-        joined = [f"{titles[row]}. {texts[row][:_NAMING_CHARACTERS]}" for row in rows]
-        try:
-            self._table = counter.fit_transform(joined).tocsr()
-        except ValueError:  # scikit-learn's answer to texts without a single word
-            self._table = None
-            return
-        self._names = counter.get_feature_names_out()
-        self._everywhere = np.asarray(self._table.mean(axis=0)).ravel()
-
-    def name(self, members: NDArray[np.int64], taken: set[str]) -> str:
-        """Return two distinctive terms, or a title, that are not in `taken`."""
-        return next(label for label in self._candidates(members) if label not in taken)
-
-    def _candidates(self, members: NDArray[np.int64]) -> Iterator[str]:
-        terms = self._distinct(members)
-        # By the sum of the two ranks: the best pair first, then those that give up little.
-        for first, second in sorted(combinations(range(len(terms)), 2), key=lambda pair: (sum(pair), pair)):
-            yield f"{_capitals(terms[first])} & {_capitals(terms[second])}"
-        titles = (re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST_LABEL] for row in members)
-        stem = "Region"
-        for place, title in enumerate(filter(None, titles)):
-            stem = title if place == 0 else stem
-            yield title
-        number = 1
-        while True:
-            yield f"{stem} {number}"
-            number += 1
-
-    def _distinct(self, members: NDArray[np.int64]) -> list[str]:
-        """Return the best terms, none sharing the beginning of a word with a better one."""
-        chosen: list[str] = []
-        seen: set[str] = set()
-        for term in self._ranked(members):
-            stems = {word[:4] for word in term.split()}
-            if not stems & seen:
-                chosen.append(term)
-                seen |= stems
-        return chosen
-
-    def _ranked(self, members: NDArray[np.int64]) -> list[str]:
-        rows = self._row_of[members]
-        rows = rows[rows >= 0]
-        if self._table is None or not len(rows):
-            return []
-        here = np.asarray(self._table[rows].mean(axis=0)).ravel()
-        score = np.where(here > 0, here * np.log(np.maximum(here, 1e-12) / self._everywhere), 0)
-        best = np.argsort(-score, kind="stable")[:_TERMS_TRIED]
-        return [str(self._names[i]) for i in best if score[i] > 0]
-
-
-def _capitals(term: str) -> str:
-    return " ".join(word.capitalize() for word in term.split())
