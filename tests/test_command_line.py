@@ -34,8 +34,8 @@ def test_help_needs_no_heavy_import(knowscape: Run) -> None:
 
 def test_the_sample_becomes_a_map_that_keeps_neighbours(sample_atlas: Path) -> None:
     quality = package.open(sample_atlas).map().quality.to_json()
-    assert quality["recall"]["5"]["mean"] > 0.3
-    assert quality["question_overlap"] > 0.8
+    assert quality["recall"]["5"]["mean"] > 0.42
+    assert quality["question_overlap"] > 0.7
 
 
 def test_a_whole_atlas_passes_the_check(knowscape: Run, sample_atlas: Path) -> None:
