@@ -37,7 +37,7 @@ bench: $(VENV)/.installed-dev
 	@echo "Each script under benchmarks/ says in its first lines how to run it:"; ls benchmarks/*.py
 
 soak: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m soak --override-ini addopts="-ra --strict-markers"
+	$(BIN)/python -m pytest -m soak --timeout 7200
 
 clean:
 	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

@@ -19,6 +19,8 @@ def build_page(folder: Path, **payload: Any) -> None:
             "This installation lacks the page. Install again with: pip install --force-reinstall knowscape"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(".tmp-page-*"):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".tmp-page-", dir=folder.parent))
     try:
         shutil.copytree(front, made, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".sources"))
