@@ -9,7 +9,10 @@ SERVE ?= 1
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml
+# What the page is built from: a change there builds it anew.
+PAGE := hatch_build.py $(shell find web -path web/node_modules -prune -o -type f -print)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml $(PAGE)
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 

@@ -58,7 +58,7 @@ class WebPageHook(BuildHookInterface[Any]):
     def _build(self) -> None:
         self.app.display_info("Building the web page")
         digest = _digest(self._web)
-        npm, environment = _npm()
+        npm, environment = npm_command()
         for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
             _run([*npm, *arguments], self._web, environment)
         (self._page / _STAMP).write_text(digest, encoding="ascii")
@@ -85,7 +85,7 @@ def _node_of_machine() -> str | None:
     return node if match and (int(match[1]), int(match[2])) >= _OLDEST_NODE else None
 
 
-def _npm() -> tuple[list[str], dict[str, str]]:
+def npm_command() -> tuple[list[str], dict[str, str]]:
     """Return the command that runs npm, and the environment in which its scripts find the same Node.js."""
     if _node_of_machine():
         return [str(shutil.which("npm"))], dict(os.environ)

@@ -31,6 +31,8 @@ const REST_MS = 240;
 /** A place in sight is at least this many pixels inside the free part. */
 const SIGHT = 34;
 
+const NARROW = 600;
+
 export class MapView {
   readonly camera = new Camera();
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
@@ -270,10 +272,10 @@ export class MapView {
     if (fading) this.frames.request();
   }
 
-  /** Names stand neither under a card nor on a mark of the quiz. */
+  /** Names stand neither under a card nor on a mark of the quiz; where there is little room, old marks give way. */
   private obstacles(): Rect[] {
     const { asked, answers } = this.marks;
-    const places = answers.map(({ question }) => question);
+    const places = this.camera.width < NARROW ? [] : answers.map(({ question }) => question);
     return [...this.covered, ...(asked ? [...places, asked] : places).map((place) => this.markRect(place))];
   }
 

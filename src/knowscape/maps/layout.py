@@ -58,8 +58,8 @@ def lay_out(
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
     t-SNE (van der Maaten & Hinton 2008) from a PCA start.  Each question gets edges to its nearest articles with
-    up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards each question moves to the
-    best of the means of its neighbours' places.
+    up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards each question moves to
+    the best of the means of its neighbours' places.
     """
     count = len(vectors)
     if question_neighbours is None:
