@@ -111,6 +111,23 @@ def test_a_damaged_atlas_is_named_with_exit_code_3(knowscape: Run, tmp_path: Pat
     assert part.name in done.stdout
 
 
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_control_c_stops_at_once_and_the_same_command_continues(knowscape: Run, tmp_path: Path, seconds: float) -> None:
+    rows = [json.dumps({"id": str(n), "text": f"Star number {n} is bright. " * 30}) for n in range(3000)]
+    (tmp_path / "stars.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    # A process that was started in the background ignores the signal unless it asks for it.
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
+    command = [*COMMAND[:2], code, "embed", str(tmp_path / "stars.jsonl"), "-o", str(tmp_path / "stars.atlas")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "the same command continues" in said
+    assert "Traceback" not in said
+    assert knowscape("embed", tmp_path / "stars.jsonl", "--limit", 50, "-o", tmp_path / "stars.atlas").returncode == 0
+
+
 def test_a_killed_build_continues_to_the_same_bytes(knowscape: Run, tmp_path: Path) -> None:
     """kill -9 at random moments, then the same command: vectors as in an undisturbed run."""
     words = [line.split() for line in Path(__file__).read_text(encoding="utf-8").splitlines() if len(line) > 40]

@@ -4,6 +4,8 @@ import sys
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; exit codes: 0 ok, 1 the work failed, 2 wrong usage, 3 the data is damaged."""
@@ -15,9 +17,10 @@ def main() -> None:
     except KnowscapeError as error:
         sys.stderr.write(f"knowscape: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. What was finished is kept; the same command continues.\n")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer has caught the interrupt and says nothing
+            sys.stderr.write("\nStopped. What was finished is kept; the same command continues.\n")
+        raise
     except OSError as error:
         sys.stderr.write(f"knowscape: {error}. What was finished is kept; the same command continues.\n")
         sys.exit(1)

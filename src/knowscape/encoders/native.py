@@ -5,7 +5,9 @@ the tokens and the result has length one, as in Reimers & Gurevych 2019.
 """
 
 import json
+from collections import deque
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,12 @@ class NativeEncoder:
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         self.precision = precision
         options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-        self._compiled = core.compile_model(_Graph(config, folder / "model.safetensors").model(), "CPU", options)
+        compiled = core.compile_model(_Graph(config, folder / "model.safetensors").model(), "CPU", options)
+        # Requests of our own and no callback: openvino's queue hands results over on a thread that waits for the
+        # interpreter, and its end, which holds the interpreter, waits for that thread.
+        streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._requests = [compiled.create_infer_request() for _ in range(2 * streams)]
+        self._lock = Lock()
 
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], each row of length one; the same list gives the same bytes."""
@@ -55,22 +62,29 @@ class NativeEncoder:
         return self._encode(texts, self.spec.query_prompt)
 
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
-        import openvino
-
         out = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
         limit = self.spec.max_tokens * _CHARACTERS_PER_TOKEN
         tokens = [
             np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast([(prompt + t)[:limit] for t in texts])
         ]
-        queue = openvino.AsyncInferQueue(self._compiled)
+        running: deque[tuple[Any, NDArray[np.int64]]] = deque()
 
-        def store(request: Any, rows: NDArray[np.int64]) -> None:
+        def finish_first() -> Any:
+            request, rows = running.popleft()
+            request.wait()
             out[rows] = request.get_output_tensor(0).data
+            return request
 
-        queue.set_callback(store)
-        for rows in _pack([len(t) for t in tokens], self._batch_tokens):
-            queue.start_async(_pad([tokens[row] for row in rows]), rows)
-        queue.wait_all()
+        with self._lock:
+            idle = list(self._requests)
+            try:
+                for rows in _pack([len(t) for t in tokens], self._batch_tokens):
+                    request = idle.pop() if idle else finish_first()
+                    request.start_async(_pad([tokens[row] for row in rows]))
+                    running.append((request, rows))
+            finally:  # also when interrupted: a request that runs cannot be started again
+                while running:
+                    finish_first()
         return out
 
 
