@@ -101,7 +101,7 @@ export class ArticlePanel {
 
   private link(address: URL, source: string | null): HTMLElement {
     const attributes = { href: address.href, target: "_blank", rel: "noopener noreferrer" };
-    const where = source ?? address.hostname.replace(/^www\./, "");
+    const where = source || address.hostname.replace(/^www\./, "");
     return element("a", { class: "outward", text: `Read it at ${where}`, attributes });
   }
 

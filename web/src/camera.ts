@@ -17,7 +17,8 @@ export interface Look {
 
 /** Beyond this a step of the points' 16-bit coordinates would be wider than about a pixel. */
 const MAX_SCALE = 60_000;
-const MARGIN = 0.12;
+/** The window's middle may leave the map by this share of the window: a card or sheet may cover the rest. */
+const BEYOND = 0.36;
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
@@ -56,8 +57,9 @@ export class Camera {
 
   set(look: Look): void {
     this.scale = clamp(look.scale, this.minScale, MAX_SCALE);
-    this.x = clamp(look.x, -MARGIN, 1 + MARGIN);
-    this.y = clamp(look.y, -MARGIN, 1 + MARGIN);
+    const [x, y] = [(BEYOND * this.width) / this.scale, (BEYOND * this.height) / this.scale];
+    this.x = clamp(look.x, -x, 1 + x);
+    this.y = clamp(look.y, -y, 1 + y);
   }
 
   panBy(dx: number, dy: number): void {

@@ -2,7 +2,7 @@
 
 import type { Camera } from "./camera";
 import { element } from "./dom";
-import { arrange, levelVisible, overlaps, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
+import { arrange, DotGrid, levelVisible, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
 import type { Region } from "./payload";
 
 interface Style {
@@ -18,7 +18,7 @@ interface Style {
 const LEVELS: readonly Style[] = [
   { kind: "country", size: 17, weight: 480, spacing: 0.23, upper: true, widest: 240, lead: 1.3 },
   { kind: "province", size: 16, weight: 520, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
-  { kind: "town", size: 13.5, weight: 430, spacing: 0.012, upper: false, widest: 140, lead: 1.16 },
+  { kind: "town", size: 11.4, weight: 560, spacing: 0.11, upper: true, widest: 150, lead: 1.24 },
 ];
 const TITLE: Style = {
   kind: "title",
@@ -65,6 +65,10 @@ const narrow = (): boolean => window.innerWidth < 600;
 const ARRANGE_EVERY_MS = 90;
 const FADE_MS = 260;
 const MOST_TITLES = 1500;
+/** Dots are big enough to be in a name's way when they are this many pixels apart on average. */
+const DOTS_MATTER = 14;
+/** Names keep this far from the window's sides. */
+const EDGE = 8;
 
 export class LabelLayer {
   private readonly regions: Name[][];
@@ -107,17 +111,16 @@ export class LabelLayer {
 
   private choose(camera: Camera, obstacles: readonly Rect[], now: number): void {
     const names = this.candidates(camera);
-    const candidates: Candidate[] = [];
-    const window = { x0: 0, y0: 0, x1: camera.width, y1: camera.height };
-    for (const name of names) {
-      const rects = placesOf(name, camera);
-      if (rects.some((rect) => overlaps(rect, window)))
-        candidates.push({ id: name.id, rects, priority: name.priority });
-    }
+    const candidates = names.map((name): Candidate => {
+      const { id, priority, beside } = name;
+      return { id, priority, shy: beside, rects: placesOf(name, camera) };
+    });
     const standing = new Map(
       [...this.shown].filter(([, one]) => !one.leaving).map(([id, one]) => [id, one.place]),
     );
-    const placed = arrange(candidates, obstacles, standing);
+    const window = { x0: EDGE, y0: EDGE, x1: camera.width - EDGE, y1: camera.height - EDGE };
+    const dots = this.dotsIn(camera);
+    const placed = arrange(candidates, { obstacles, window, ...(dots && { dots }) }, standing);
     for (const name of names) {
       const place = placed.get(name.id);
       if (place !== undefined) this.show(name, place);
@@ -134,14 +137,27 @@ export class LabelLayer {
       : names;
   }
 
-  private titlesIn(camera: Camera): Name[] {
-    const box = [
+  private indicesIn(camera: Camera): number[] {
+    return this.source.inBox(
       camera.mapX(0),
       camera.mapY(camera.height),
       camera.mapX(camera.width),
       camera.mapY(0),
-    ] as const;
-    const indices = this.source.inBox(...box);
+    );
+  }
+
+  private dotsIn(camera: Camera): DotGrid | null {
+    const { source } = this;
+    if (!source.ready || camera.scale / Math.sqrt(source.count) < DOTS_MATTER) return null;
+    const dots = this.indicesIn(camera).map((index): [number, number] => {
+      const { x, y } = source.at(index);
+      return [camera.screenX(x), camera.screenY(y)];
+    });
+    return new DotGrid(camera.width, camera.height, dots);
+  }
+
+  private titlesIn(camera: Camera): Name[] {
+    const indices = this.indicesIn(camera);
     if (indices.length > MOST_TITLES) return [];
     return indices.map((index) => {
       let name = this.titles.get(index);
@@ -232,20 +248,58 @@ export class LabelLayer {
 }
 
 const BESIDE = 8;
-const EDGE = 10;
+/** Where a region's name may stand, as shares of its width and height away from the region's middle. */
+const STEPS_ASIDE: readonly (readonly [number, number])[] = [
+  [0, 0],
+  [0, -0.5],
+  [0, 0.5],
+  [-0.28, 0],
+  [0.28, 0],
+  [0, -1],
+  [0, 1],
+  [-0.28, -0.5],
+  [0.28, -0.5],
+  [-0.28, 0.5],
+  [0.28, 0.5],
+];
 
-/** A title stands right of its point, else left; a region's name in its middle, else a little above or below. */
 function placesOf(name: Name, camera: Camera): Rect[] {
   const x = camera.screenX(name.x);
   const y = camera.screenY(name.y);
+  return name.beside ? placesBeside(name, x, y) : placesAround(name, camera, { x, y });
+}
+
+const rectAt = ({ width, height }: Name, x0: number, y0: number): Rect => ({
+  x0,
+  y0,
+  x1: x0 + width,
+  y1: y0 + height,
+});
+
+/** A title stands right of its point, else left, else aslant, else above or below. */
+function placesBeside(name: Name, x: number, y: number): Rect[] {
   const { width, height } = name;
-  const at = (x0: number, y0: number): Rect => ({ x0, y0, x1: x0 + width, y1: y0 + height });
-  if (name.beside) return [at(x + BESIDE, y - height / 2), at(x - BESIDE - width, y - height / 2)];
-  const shift = height * 0.5 + 12;
-  const inside = x > 0 && x < camera.width;
-  // A name whose middle is in the window slides in from the edge rather than being cut.
-  const left = inside ? Math.min(Math.max(x - width / 2, EDGE), camera.width - EDGE - width) : x - width / 2;
-  return [0, -shift, shift].map((dy) => at(left, y - height / 2 + dy));
+  const middle = y - height / 2;
+  const slant = height * 0.5;
+  const places: [number, number][] = [];
+  for (const dy of [0, -slant, slant]) places.push([x + BESIDE, middle + dy], [x - BESIDE - width, middle + dy]);
+  places.push([x - width / 2, y - BESIDE - height], [x - width / 2, y + BESIDE]);
+  return places.map((place) => rectAt(name, ...place));
+}
+
+/** A region's name stands in its middle, else near; in the window's corner rather than cut by its side. */
+function placesAround(name: Name, camera: Camera, { x, y }: { x: number; y: number }): Rect[] {
+  const { width, height } = name;
+  const inside = x > 0 && x < camera.width && y > 0 && y < camera.height;
+  const keep = (value: number, most: number): number =>
+    inside ? Math.min(Math.max(value, EDGE), most - EDGE) : value;
+  return STEPS_ASIDE.map(([dx, dy]) =>
+    rectAt(
+      name,
+      keep(x - width / 2 + dx * width, camera.width - width),
+      keep(y - height / 2 + dy * (height + 10), camera.height - height),
+    ),
+  );
 }
 
 /** A fixed order of the titles that is spread evenly: the fractional part of multiples of the golden ratio. */

@@ -8,7 +8,7 @@ import type { Field } from "./estimate";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
 import { LabelLayer, type TitleSource } from "./label-layer";
-import type { Rect } from "./labels";
+import { TITLE_ROOM, type Rect } from "./labels";
 import { MarkerLayer, type Marks, type Place } from "./markers";
 import type { Painter } from "./painter";
 import type { Box, MapInfo, Points } from "./payload";
@@ -28,10 +28,12 @@ const RISE_MS = 700;
 const FLIGHT_MS = 850;
 const STEP_MS = 240;
 const REST_MS = 240;
+/** Of more hits than this none is worth a name's place. */
+const MANY_HITS = 60;
+/** From near, points are this many pixels apart on average: then they have titles. */
+const NEAR = 1.1 * TITLE_ROOM;
 /** A place in sight is at least this many pixels inside the free part. */
 const SIGHT = 34;
-
-const NARROW = 600;
 
 export class MapView {
   readonly camera = new Camera();
@@ -160,7 +162,7 @@ export class MapView {
 
   /** Go to a place, near enough that its neighbours have names. */
   flyTo(place: Place): void {
-    const near = Math.max(this.camera.scale, Math.min(30 * Math.sqrt(this.points.count), 40_000));
+    const near = Math.max(this.camera.scale, Math.min(NEAR * Math.sqrt(this.points.count), 40_000));
     this.travelTo(this.camera.centred(place.x, place.y, near, this.insets()), FLIGHT_MS);
   }
 
@@ -272,11 +274,13 @@ export class MapView {
     if (fading) this.frames.request();
   }
 
-  /** Names stand neither under a card nor on a mark of the quiz; where there is little room, old marks give way. */
+  /** Names stand neither under a card nor on a mark. */
   private obstacles(): Rect[] {
-    const { asked, answers } = this.marks;
-    const places = this.camera.width < NARROW ? [] : answers.map(({ question }) => question);
-    return [...this.covered, ...(asked ? [...places, asked] : places).map((place) => this.markRect(place))];
+    const { asked, answers, hits } = this.marks;
+    const places: Place[] = answers.map(({ question }) => question);
+    if (asked) places.push(asked);
+    if (hits.length < MANY_HITS) places.push(...hits);
+    return [...this.covered, ...places.map((place) => this.markRect(place))];
   }
 
   private markRect(place: Place): Rect {

@@ -202,14 +202,22 @@ export class Page {
     byId("zoom-in").addEventListener("click", () => this.view.step(1.8));
     byId("zoom-out").addEventListener("click", () => this.view.step(1 / 1.8));
     byId("zoom-fit").addEventListener("click", () => this.view.fit(this.region));
-    const legend = byId("legend");
     const button = byId("legend-open");
     button.hidden = this.quiz === null;
-    button.addEventListener("click", () => {
-      const open = legend.classList.toggle("open");
-      button.setAttribute("aria-expanded", String(open));
-      this.view.measure();
-    });
+    button.addEventListener("click", () => this.openLegend(!byId("legend").classList.contains("open")));
+    this.mapNode.addEventListener("pointerdown", () => this.openLegend(false));
+  }
+
+  /** On a narrow window the legend waits behind a button. */
+  private openLegend(open: boolean): void {
+    byId("legend").classList.toggle("open", open);
+    byId("legend-open").setAttribute("aria-expanded", String(open));
+    this.view.measure();
+  }
+
+  private escape(): void {
+    this.openLegend(false);
+    this.panel.close();
   }
 
   private startKeys(): void {
@@ -262,7 +270,7 @@ export class Page {
       "=": () => this.view.step(1.8),
       "-": () => this.view.step(1 / 1.8),
       "0": () => this.view.fit(this.region),
-      Escape: () => this.panel.close(),
+      Escape: () => this.escape(),
     };
     const action = actions[event.key];
     if (action) action();

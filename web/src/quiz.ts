@@ -17,6 +17,12 @@ export interface QuizEvents {
 const LETTERS = ["A", "B", "C", "D", "E", "F", "G", "H"];
 const UNKNOWN_KEY = "e";
 
+/** A sign for the eye and words for the ear. */
+const verdictOf = (sign: string, words: string): HTMLElement[] => [
+  element("span", { text: sign, attributes: { "aria-hidden": "true" } }),
+  element("span", { class: "unseen", text: words }),
+];
+
 export class QuizCard {
   private readonly card = byId("quiz");
   private readonly topic = byId("quiz-topic");
@@ -144,10 +150,10 @@ export class QuizCard {
       button.tabIndex = -1;
       if (i === question.correctIndex) {
         button.classList.add("right");
-        verdict.textContent = i === choice ? "✓ right" : "✓ the answer";
+        verdict.replaceChildren(...verdictOf("✓", i === choice ? "right" : "the answer"));
       } else if (i === choice) {
         button.classList.add("wrong");
-        verdict.textContent = "✕ your choice";
+        verdict.replaceChildren(...verdictOf("✕", "your choice"));
       } else {
         button.classList.add("other");
       }

@@ -1,7 +1,7 @@
 /** The search field and its list: an editable combobox with a list box. */
 
 import { byId, element, formatCount } from "./dom";
-import type { Found, TitleSearch } from "./search";
+import { partsOf, type Found, type TitleSearch } from "./search";
 
 export interface SearchEvents {
   /** The matches changed; an empty list when the field is cleared. */
@@ -61,10 +61,11 @@ export class SearchBox {
   }
 
   private option(index: number, place: number): HTMLLIElement {
-    const option = element("li", {
-      text: this.titles[index] ?? "",
-      attributes: { role: "option", id: `hit-${place}`, "aria-selected": "false" },
-    });
+    const attributes = { role: "option", id: `hit-${place}`, "aria-selected": "false" };
+    const parts = partsOf(this.titles[index] ?? "", this.input.value);
+    const title = parts.map(({ text, hit }) => element(hit ? "b" : "span", { text }));
+    // One child holds the parts, so that a title wraps as a text does.
+    const option = element("li", { attributes }, [element("bdi", {}, title)]);
     option.addEventListener("click", () => this.choose(place));
     return option;
   }

@@ -20,14 +20,39 @@ export function rankOf(title: string, words: readonly string[], query: string): 
   if (!words.every((word) => title.includes(word))) return null;
   if (title === query) return 0;
   if (title.startsWith(query)) return 1;
-  return words.every((word) => startsAWord(title, word)) ? 2 : 3;
+  return words.every((word) => wordStart(title, word) !== null) ? 2 : 3;
 }
 
-function startsAWord(title: string, word: string): boolean {
+/** Where `word` first begins a word of the title, or null. */
+function wordStart(title: string, word: string): number | null {
   for (let at = title.indexOf(word); at >= 0; at = title.indexOf(word, at + 1)) {
-    if (at === 0 || !isLetter(title[at - 1])) return true;
+    if (at === 0 || !isLetter(title[at - 1])) return at;
   }
-  return false;
+  return null;
+}
+
+export interface Part {
+  text: string;
+  hit: boolean;
+}
+
+/** Cut a title into the parts that the query's words match and the rest, the beginnings of words preferred. */
+export function partsOf(title: string, query: string): Part[] {
+  // Where folding changes the length, places in the folded title are not those in the title.
+  const folded = fold(title).length === title.length ? fold(title) : title.toLowerCase();
+  if (folded.length !== title.length) return [{ text: title, hit: false }];
+  const hits = new Array<boolean>(title.length).fill(false);
+  for (const word of fold(query).split(/\s+/).filter(Boolean)) {
+    const at = wordStart(folded, word) ?? folded.indexOf(word);
+    if (at >= 0) hits.fill(true, at, at + word.length);
+  }
+  const parts: Part[] = [];
+  [...hits.keys()].forEach((i) => {
+    const last = parts.at(-1);
+    if (last && last.hit === hits[i]) last.text += title[i] ?? "";
+    else parts.push({ text: title[i] ?? "", hit: hits[i] ?? false });
+  });
+  return parts;
 }
 
 export class TitleSearch {

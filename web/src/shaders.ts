@@ -87,7 +87,7 @@ float lineAt(float height, float slope, float level, float width) {
   return 1.0 - smoothstep(width - 0.5, width + 0.5, abs(height - level) / max(slope, 1e-6));
 }
 
-vec3 ground(float height, vec2 rise, float slope, out float land) {
+vec3 ground(float height, vec2 rise, float slope, out float land, out float drawn) {
   land = smoothstep(-0.5, 0.5, height / max(slope, 1e-6)) * uRise;
   vec2 grade = rise * uPixel * uGrain;
   vec3 normal = normalize(vec3(-grade * 0.5, 1.0));
@@ -108,7 +108,9 @@ vec3 ground(float height, vec2 rise, float slope, out float land) {
   contour = max(contour, lines(height, slope, 0.2, 0.3) * 0.4 * clamp(uCloser, 0.0, 1.0));
   contour = max(contour, lines(height, slope, 0.1, 0.3) * 0.34 * clamp(uCloser - 1.0, 0.0, 1.0)) * land;
   base = mix(base, uContour, contour);
-  return mix(base, uCoast, lineAt(height, slope, 0.0, 0.55) * 0.85 * uRise);
+  float coast = lineAt(height, slope, 0.0, 0.55) * 0.85 * uRise;
+  drawn = max(contour, coast);
+  return mix(base, uCoast, coast);
 }
 
 void main() {
@@ -117,7 +119,8 @@ void main() {
   vec2 rise = vec2(dFdx(height), dFdy(height));
   float slope = length(rise);
   float land;
-  vec3 base = ground(height, rise, slope, land);
+  float drawn;
+  vec3 base = ground(height, rise, slope, land, drawn);
 
   float cloud = cloudAt(vMap);
   vec3 field = fieldAt(vMap, cloud);
@@ -131,8 +134,10 @@ void main() {
   vec2 lit = vec2(-0.012, 0.014) / uNoiseScale;
   float body = clamp(0.5 + (cloud - cloudAt(vMap + lit)) * 3.6 + (cloud - 0.5) * 0.7, 0.0, 1.0);
   float reach = mix(0.85 * smoothstep(-3.2, -0.1, height), 1.0, land);
-  float veil = field.z * fog * reach * mix(0.52, 0.92, smoothstep(0.22, 0.72, cloud));
+  float veil = field.z * fog * reach * mix(0.36, 0.9, smoothstep(0.22, 0.72, cloud));
   base = mix(base, mix(uFogShade, uFog, body), veil);
+  // The survey's lines shine through: the land keeps its shape under the fog.
+  base = mix(base, uContour, drawn * veil * 0.4);
 
   if (uDistrust > 0.0) {
     vec2 at = gl_FragCoord.xy;
@@ -163,10 +168,12 @@ void main() {
   // The cloud's mean will do for a point, and 250,000 points feel every texture read.
   vec3 field = fieldAt(p, 0.5);
   float clear = field.z * (1.0 - smoothstep(0.30, 0.85, field.y));
-  // Dark ground takes light points, and the other way round.
-  vec3 ground = field.x < 0.45 ? vec3(0.98, 0.96, 0.93) : vec3(0.13, 0.11, 0.12);
+  // Where the tint comes near the ink's own lightness the points take the other one, without a grey between.
+  bool night = uInk.g > 0.5;
+  vec3 other = night ? vec3(0.09, 0.08, 0.07) : vec3(0.98, 0.96, 0.93);
+  float turn = smoothstep(0.47, 0.52, clear * (night ? field.x : 1.0 - field.x));
   float thin = (uSize / vSize) * (uSize / vSize);
-  vColour = vec4(mix(uInk, ground, clear), uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5)));
+  vColour = vec4(mix(uInk, other, turn), uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5)));
 }`;
 
 export const POINT_FRAGMENT = `#version 300 es

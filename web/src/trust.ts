@@ -37,14 +37,14 @@ const range = (value: Interval): string =>
   `${(value.low * 100).toFixed(1)}–${(value.high * 100).toFixed(1)} %`;
 
 const sentence = (ten: Interval): string =>
-  `The map keeps ${formatPercent(ten.mean)} of each article's 10 nearest neighbours (95 % interval ${range(ten)}).`;
+  `The map keeps ${formatPercent(ten.mean)} of each article’s 10 nearest neighbours (95 % interval ${range(ten)}).`;
 
 function fill(table: HTMLElement, map: MapInfo): void {
   for (const [k, value] of Object.entries(map.quality.recall)) {
     table.append(row(`nearest ${k}`, formatPercent(value.mean), range(value)));
   }
   const overlap = map.quality.question_overlap;
-  if (overlap !== null) table.append(row("questions' nearest 5", formatPercent(overlap), ""));
+  if (overlap !== null) table.append(row("questions’ nearest 5", formatPercent(overlap), ""));
   byId("trust-model").textContent =
     `Articles lie near each other when the model ${map.model} finds their texts alike. ` +
     `A flat map can keep only part of that: the figures say how much.`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fold, TitleSearch } from "../src/search";
+import { fold, partsOf, TitleSearch } from "../src/search";
 
 const titles = [
   "The Star",
@@ -37,5 +37,26 @@ describe("the title search", () => {
 
   it("finds nothing for an empty query", () => {
     expect(new TitleSearch(titles).find("  ")).toEqual({ best: [], all: [], total: 0 });
+  });
+});
+
+describe("the parts of a title that match", () => {
+  const marked = (title: string, query: string): string =>
+    partsOf(title, query)
+      .map(({ text, hit }) => (hit ? `[${text}]` : text))
+      .join("");
+
+  it("are the beginnings of words, else anything", () => {
+    expect(marked("Chemical Equilibrium", "bri")).toBe("Chemical Equili[bri]um");
+    expect(marked("Fabric bridge", "bri")).toBe("Fabric [bri]dge");
+    expect(marked("Seven Bridges of Königsberg", "kon seven")).toBe("[Seven] Bridges of [Kön]igsberg");
+    expect(marked("Star Trek", "TREK st")).toBe("[St]ar [Trek]");
+  });
+
+  it("are the whole title, whatever it holds", () => {
+    for (const title of ["", "<b>x</b>", "ﬁ ﬁ", "𝔸 and ß", "a\u202eb"]) {
+      const parts = partsOf(title, "b x");
+      expect(parts.map(({ text }) => text).join("")).toBe(title);
+    }
   });
 });
