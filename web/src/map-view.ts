@@ -58,6 +58,7 @@ export class MapView {
   private goal = this.camera.look();
   private covered: Rect[] = [];
   private lastChange = 0;
+  private restless = false;
   private lastFrame = 0;
 
   constructor(
@@ -243,6 +244,7 @@ export class MapView {
     apply();
     this.events.moved();
     this.lastChange = performance.now();
+    this.restless = true;
     this.frames.animate(this.untilRest);
   }
 
@@ -253,7 +255,7 @@ export class MapView {
   private readonly untilRest: Tick = () => {
     const now = performance.now();
     const frame = Math.min(now - this.lastFrame, 200);
-    return now - this.lastChange < Math.max(REST_MS, 5 * frame);
+    return (this.restless = now - this.lastChange < Math.max(REST_MS, 5 * frame));
   };
 
   private resize(): void {
@@ -268,7 +270,9 @@ export class MapView {
   private draw(now: number, moving: boolean): void {
     if (!this.palette) return;
     this.lastFrame = performance.now();
-    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving });
+    // Only a moving view may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
+    const travelling = this.travel !== null || this.restless;
+    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving: travelling });
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
     if (fading) this.frames.request();

@@ -55,6 +55,7 @@ uniform float uRise;        // 0..1: the land comes up once, after the first pai
 uniform float uDistrust;    // 0..1: hatch where the map is less true than on average
 uniform float uRecall;
 uniform float uPixel;       // pixels of the land's buffer for one map unit
+uniform float uFine;        // 1, less when drawn coarsely: then lines are wide, and paler instead
 uniform float uDark;
 uniform float uCloser;      // doublings of the scale beyond which finer contours come in
 uniform vec3 uSea, uShelf, uLand, uUpland, uContour, uCoast, uFog, uFogShade, uInk;
@@ -102,13 +103,13 @@ vec3 ground(float height, vec2 rise, float slope, out float land, out float draw
     ripple += lineAt(height, slope, level, 0.4) * (0.62 - 0.12 * float(i));
   }
   ripple *= 1.0 - smoothstep(0.10, 0.22, slope);
-  wet = mix(wet, uCoast, ripple * uRise);
+  wet = mix(wet, uCoast, ripple * uRise * uFine);
   vec3 base = mix(wet, dry, land);
   float contour = max(lines(height, slope, 0.4, 0.36) * 0.5, lines(height, slope, 2.0, 0.6) * 0.75);
   contour = max(contour, lines(height, slope, 0.2, 0.3) * 0.4 * clamp(uCloser, 0.0, 1.0));
-  contour = max(contour, lines(height, slope, 0.1, 0.3) * 0.34 * clamp(uCloser - 1.0, 0.0, 1.0)) * land;
+  contour = max(contour, lines(height, slope, 0.1, 0.3) * 0.34 * clamp(uCloser - 1.0, 0.0, 1.0)) * land * uFine;
   base = mix(base, uContour, contour);
-  float coast = lineAt(height, slope, 0.0, 0.55) * 0.85 * uRise;
+  float coast = lineAt(height, slope, 0.0, 0.55) * 0.85 * uRise * uFine;
   drawn = max(contour, coast);
   return mix(base, uCoast, coast);
 }
@@ -171,7 +172,7 @@ void main() {
   // Where the tint comes near the ink's own lightness the points take the other one, without a grey between.
   bool night = uInk.g > 0.5;
   vec3 other = night ? vec3(0.09, 0.08, 0.07) : vec3(0.98, 0.96, 0.93);
-  float turn = smoothstep(0.47, 0.52, clear * (night ? field.x : 1.0 - field.x));
+  float turn = smoothstep(0.485, 0.5, clear * (night ? field.x : 1.0 - field.x));
   float thin = (uSize / vSize) * (uSize / vSize);
   vColour = vec4(mix(uInk, other, turn), uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5)));
 }`;

@@ -213,6 +213,7 @@ export class WebglPainter implements Painter {
     gl.uniform1f(land.uniform("uDistrust"), scene.distrust);
     gl.uniform1f(land.uniform("uRecall"), this.relief.recall);
     gl.uniform1f(land.uniform("uPixel"), scene.camera.scale * this.pixels);
+    gl.uniform1f(land.uniform("uFine"), this.pixels / this.ratio);
     gl.uniform1f(land.uniform("uDark"), palette.dark ? 1 : 0);
     gl.uniform1f(land.uniform("uCloser"), Math.log2((scene.camera.scale * this.relief.grain) / FINER_AT));
   }
