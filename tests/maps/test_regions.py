@@ -35,7 +35,7 @@ def _found(each: int = 30, seed: int = 0) -> tuple[Regions, np.ndarray]:
 def test_there_are_three_levels_from_coarse_to_fine_and_each_row_is_in_one_region_of_each() -> None:
     regions, points = _found()
     sizes = [len(level) for level in regions.levels]
-    assert sizes == [4, 9, 12]
+    assert sizes == [4, 6, 12]
     assert (regions.membership.shape, regions.membership.dtype) == ((len(points), 3), np.int32)
     for level, own in zip(regions.levels, regions.membership.T, strict=True):
         assert [region.support for region in level] == np.bincount(own, minlength=len(level)).tolist()

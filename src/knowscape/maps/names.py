@@ -1,7 +1,8 @@
-"""Names of regions: the terms that their own articles are about."""
+"""Names of regions: the subjects that their own articles share, and their neighbours do not."""
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -9,142 +10,203 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.phrases import Phrases, find_phrases
 
-__all__ = ["RegionNames"]
+__all__ = ["name_regions"]
 
-# Words are counted in an even sample: at 250,000 articles the two-word terms of all would take gigabytes.
-_ROWS = 40_000
-_CHARACTERS = 1_000
+_Ints = NDArray[np.int64]
+
+# Phrases are counted in an even sample, and at the beginning, where an article says what it is about.
+_ROWS = 60_000
+_CHARACTERS = 500
 _LONGEST = 40
-_TRIED = 30
-# A second term joins the first where it covers half as many articles more, and is nearly as good.
-_SECOND_COVERAGE, _SECOND_SCORE = 0.5, 0.6
-# A term must stand in so many titles, in corpora of more than so many.
-_TITLES, _MANY = 2, 5_000
-# So many nearest articles of an article may give it their title.
-_HUB_DEPTH = 20
-_WORD = r"(?u)\b[^\W\d_]{3,}\b"
+_MOST_WORDS = 3
+_TRIED, _PAIRED = 40, 6
+# An article that is among so many nearest of another counts as half a mention of its title there, and for less
+# where the title is hardly ever said: below a hundredth of the articles.
+_HUB_DEPTH, _HUB, _HUB_SAID = 20, 0.5, 0.01
+# A name is said by at least such a share of a region's articles; below the second figure it counts for less.
+_LEAST, _ENOUGH = 0.03, 0.05
+# What is said everywhere in the parent still counts a little.
+_FLOOR = 0.05
+# A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good.
+_SECOND_COVERAGE, _SECOND_SCORE = 0.6, 0.4
+# One word that begins like a word of the parent's name says nothing new.
+_STEM = 5
 
 
-class RegionNames:
-    """Terms of one or two words, where they stand, and in which direction of the embedding their articles lie."""
+def name_regions(
+    membership: NDArray[np.int32],
+    vectors: NDArray[np.float32],
+    graph: NeighbourGraph,
+    *,
+    titles: Sequence[str],
+    texts: Sequence[str],
+) -> list[list[str]]:
+    """Return the names of every level's regions; `membership` int32[n, levels], coarse to fine and nested.
+
+    A name is one phrase, or two with an "&", of three words at most, or a title where no phrase will do. It stands
+    once in its level and is not the name of a region that it lies in.
+    """
+    namer = _Namer(membership, vectors, graph, titles=titles, texts=texts)
+    levels: list[list[str]] = []
+    for level in range(membership.shape[1]):
+        levels.append(namer.names(level, levels))
+    return levels
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A region's best phrases, best first, their scores, and which of its sampled articles have to do with them."""
+
+    phrases: list[int]
+    scores: list[float]
+    covered: NDArray[np.bool_]
+
+    @property
+    def best(self) -> float:
+        return self.scores[0] if self.scores else 0.0
+
+
+class _Namer:
+    """Which phrases stand for which sampled articles, and in which direction of the embedding these lie."""
 
     def __init__(
-        self, titles: Sequence[str], texts: Sequence[str], vectors: NDArray[np.float32], graph: NeighbourGraph
+        self,
+        membership: NDArray[np.int32],
+        vectors: NDArray[np.float32],
+        graph: NeighbourGraph,
+        *,
+        titles: Sequence[str],
+        texts: Sequence[str],
     ) -> None:
-        self._titles, self._graph = titles, graph
-        step = -(-len(titles) // _ROWS)
-        rows = np.arange(0, len(titles), step)
-        self._row_of = np.full(len(titles), -1)
-        self._row_of[rows] = np.arange(len(rows))
-        middle = vectors.mean(axis=0)
-        self._vectors = vectors[rows] - middle
-        self._table: Any = None
-        self._count_terms([titles[row] for row in rows.tolist()], [texts[row][:_CHARACTERS] for row in rows.tolist()])
+        self._titles, self._membership = titles, membership
+        sample = np.arange(0, len(titles), -(-len(titles) // _ROWS))
+        rows = sample.tolist()
+        self._phrases: Phrases = find_phrases([titles[row] for row in rows], [texts[row][:_CHARACTERS] for row in rows])
+        self._sampled = membership[sample]
+        self._evidence = self._with_hubs(graph, sample)
+        self._everywhere = _mean(self._evidence)
+        self._vectors = vectors[sample] - vectors.mean(axis=0)
+        self._directions = _unit(np.asarray(self._phrases.table.T @ self._vectors))
 
-    def _count_terms(self, titles: list[str], texts: list[str]) -> None:
-        from sklearn.feature_extraction.text import CountVectorizer
+    def _with_hubs(self, graph: NeighbourGraph, sample: _Ints) -> Any:
+        """Return the table of phrases plus those that are the titles of articles near by."""
+        from scipy import sparse
 
-        least = 2 if len(titles) > 50 else 1
-        counter = CountVectorizer(
-            binary=True, stop_words="english", ngram_range=(1, 2), min_df=least, token_pattern=_WORD, dtype=np.float32
-        )
-        try:
-            table = counter.fit_transform([f"{a}. {b}" for a, b in zip(titles, texts, strict=True)]).tocsr()
-        except ValueError:  # scikit-learn's answer to texts without a single word
-            return
-        in_titles = np.asarray(counter.transform(titles).sum(axis=0)).ravel()
-        used = in_titles >= (_TITLES if len(titles) > _MANY else 1)
-        if used.sum() < 100:  # titles are missing, or are all alike
-            used = np.ones(len(used), bool)
-        names = counter.get_feature_names_out()
-        self._names = names[used]
-        self._table = table[:, used]
-        count = np.asarray(self._table.sum(axis=0)).ravel()
-        self._everywhere = count / table.shape[0]
-        self._standing = np.sqrt((in_titles[used] + 0.5) / (count + 5))
-        self._term_of = self._articles_named_by_terms()
-        self._hubs_everywhere = self._hubs(np.arange(len(self._titles)))
-        self._directions = _unit(np.asarray(self._table.T @ self._vectors))
+        table = self._phrases.table
+        titled = np.full(len(self._titles), -1)
+        titled[sample] = self._phrases.titled
+        near = titled[graph.indices[sample, :_HUB_DEPTH]]
+        rows, columns = np.nonzero(near >= 0)
+        phrases = near[rows, columns]
+        weight = _HUB * np.sqrt(np.minimum(1, table.getnnz(axis=0) / (_HUB_SAID * len(sample))))
+        hubs = sparse.csr_matrix((weight[phrases].astype(np.float32), (rows, phrases)), shape=table.shape)
+        return (table + hubs).tocsr()
 
-    def _articles_named_by_terms(self) -> NDArray[np.int64]:
-        """Return int64[n]: the term that is the article's whole title, -1 where none is."""
-        place = {str(name): index for index, name in enumerate(self._names)}
-        found = [place.get(" ".join(re.findall(_WORD, title.lower())), -1) for title in self._titles]
-        return np.array(found, np.int64)
+    def names(self, level: int, coarser: list[list[str]]) -> list[str]:
+        """Return the names of a level's regions; where two want the same, the one it fits better has it."""
+        regions = range(int(self._membership[:, level].max()) + 1)
+        ranked = [self._ranked(level, region) for region in regions]
+        names = [""] * len(regions)
+        used: set[str] = set()
+        for region in sorted(regions, key=lambda region: (-ranked[region].best, region)):
+            members = np.flatnonzero(self._membership[:, level] == region)
+            above = [coarser[one][self._membership[members[0], one]] for one in range(level)]
+            taken = used | set(above)
+            candidates = self._candidates(ranked[region], members, above)
+            names[region] = next(name for name in candidates if name not in taken)
+            used.add(names[region])
+        return names
 
-    def _hubs(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return for each term the share of `rows` that have the article of that title among their nearest."""
-        near = self._graph.indices[rows, :_HUB_DEPTH].ravel()
-        terms = self._term_of[near]
-        return np.bincount(terms[terms >= 0], minlength=len(self._names)) / max(1, len(rows))
+    def _ranked(self, level: int, region: int) -> _Ranked:
+        """Rank phrases by how much they are of the region, of its parts alike, and not of what lies beside it."""
+        rows = np.flatnonzero(self._sampled[:, level] == region)
+        if not len(rows) or not self._evidence.shape[1]:
+            return _Ranked([], [], np.empty((0, 0), bool))
+        here = _mean(self._evidence[rows])
+        lift = _log_ratio(here, self._everywhere)
+        if level:
+            around = self._sampled[:, level - 1] == self._sampled[rows[0], level - 1]
+            if around.sum() > len(rows):
+                lift = np.maximum(lift / 2 + _log_ratio(here, _mean(self._evidence[around])), _FLOOR * lift)
+        near = self._directions @ _unit(self._vectors[rows].mean(axis=0, keepdims=True))[0]
+        said = _mean(self._phrases.table[rows] > 0)
+        score = self._spread(rows) * np.maximum(lift, 0) * np.maximum(near, 0) ** 2 * self._phrases.subject
+        score *= np.sqrt(np.minimum(1, said / _ENOUGH)) * (here * len(rows) >= max(2, _LEAST * len(rows)))
+        best = [int(phrase) for phrase in np.argsort(-score, kind="stable")[:_TRIED] if score[phrase] > 0]
+        return _Ranked(best, score[best].tolist(), self._evidence[rows][:, best].toarray().T > 0)
 
-    def name(self, members: NDArray[np.int64], taken: set[str]) -> str:
-        """Return one or two terms that tell what the articles `members` are about, or a title; not in `taken`."""
-        return next(label for label in self._candidates(members) if label not in taken)
+    def _spread(self, rows: _Ints) -> NDArray[np.float64]:
+        """Return each phrase's share of the articles, less where few of the finest regions have it to themselves."""
+        fine = self._sampled[rows, -1]
+        total = np.zeros(self._evidence.shape[1])
+        for part in np.unique(fine):
+            within = rows[fine == part]
+            total += len(within) / len(rows) * np.sqrt(_mean(self._evidence[within]))
+        return total**2
 
-    def _candidates(self, members: NDArray[np.int64]) -> Iterator[str]:
-        rows = self._row_of[members]
-        rows = rows[rows >= 0]
-        terms = self._best_terms(members, rows)
-        if terms:
-            yield from self._labels(terms, rows)
-        titles = (re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST] for row in members)
-        stem = "Region"
-        for place, title in enumerate(filter(None, titles)):
-            stem = title if place == 0 else stem
-            yield title
+    def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str]) -> Iterator[str]:
+        labels = self._phrases.labels
+        fresh = [place for place, phrase in enumerate(ranked.phrases) if not _says_nothing_new(labels[phrase], above)]
+        if fresh:
+            second = self._second(ranked, fresh)
+            if second is not None:
+                yield f"{labels[ranked.phrases[fresh[0]]]} & {labels[ranked.phrases[second]]}"
+            yield from (labels[ranked.phrases[place]] for place in fresh)
+            yield from self._pairs([ranked.phrases[place] for place in fresh[:_PAIRED]])
+        yield from self._from_titles(members)
+
+    def _pairs(self, phrases: list[int]) -> Iterator[str]:
+        words, labels = self._phrases.words, self._phrases.labels
+        for one, other in combinations(phrases, 2):
+            if len(words[one]) + len(words[other]) <= _MOST_WORDS and not set(words[one]) & set(words[other]):
+                yield f"{labels[one]} & {labels[other]}"
+
+    def _second(self, ranked: _Ranked, fresh: list[int]) -> int | None:
+        """Return the place of the phrase that joins the best one in the name."""
+        words, first = self._phrases.words, fresh[0]
+        main = words[ranked.phrases[first]]
+        for place in fresh[1:]:
+            other = words[ranked.phrases[place]]
+            gain = (ranked.covered[place] & ~ranked.covered[first]).sum()
+            if (
+                ranked.scores[place] >= _SECOND_SCORE * ranked.scores[first]
+                and gain >= _SECOND_COVERAGE * ranked.covered[first].sum()
+                and not set(main) & set(other)
+                and len(main) + len(other) <= _MOST_WORDS
+            ):
+                return place
+        return None
+
+    def _from_titles(self, members: _Ints) -> Iterator[str]:
+        stem = ""
+        for row in members.tolist():
+            title = re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST]
+            if title:
+                stem = stem or title
+                yield title
         number = 1
         while True:
-            yield f"{stem} {number}"
+            yield f"{stem or 'Region'} {number}"
             number += 1
 
-    def _labels(self, terms: list[tuple[int, float]], rows: NDArray[np.int64]) -> Iterator[str]:
-        """Yield the best term, with a second where that covers much more; then what comes after."""
-        has = {term: np.asarray(self._table[rows, term].toarray()).ravel() > 0 for term, _ in terms}
-        (first, score), *others = terms
-        for second, other in others:
-            gain = (has[second] & ~has[first]).mean()
-            if other >= _SECOND_SCORE * score and gain >= _SECOND_COVERAGE * has[first].mean():
-                yield f"{self._written(first)} & {self._written(second)}"
-                break
-        for term, _ in terms:
-            yield self._written(term)
-        for (one, _), (two, _) in combinations(terms, 2):
-            yield f"{self._written(one)} & {self._written(two)}"
 
-    def _best_terms(self, members: NDArray[np.int64], rows: NDArray[np.int64]) -> list[tuple[int, float]]:
-        """Return the best terms and their scores, none sharing the beginning of a word with a better one.
-
-        The score is p_in log(p_in / p_all), a term's part in the Kullback-Leibler divergence between the articles
-        here and all, once for the articles that say it and once for those that have the article of that title among
-        their nearest; times the squared cosine between the direction of the term's articles and that of these; times
-        the share of its articles that have it in their title, which tells subjects from words in passing.
-        """
-        if self._table is None or not len(rows):
-            return []
-        said = _divergence(np.asarray(self._table[rows].mean(axis=0)).ravel(), self._everywhere)
-        score = said + _divergence(self._hubs(members), self._hubs_everywhere)
-        near = self._directions @ _unit(self._vectors[rows].mean(axis=0, keepdims=True))[0]
-        score = score * np.maximum(near, 0) ** 2 * self._standing
-        chosen: list[tuple[int, float]] = []
-        seen: set[str] = set()
-        for term in np.argsort(-score, kind="stable")[:_TRIED]:
-            stems = {word[:4] for word in self._names[term].split()}
-            if score[term] > 0 and not stems & seen:
-                chosen.append((int(term), float(score[term])))
-                seen |= stems
-        return chosen
-
-    def _written(self, term: int) -> str:
-        return " ".join(word.capitalize() for word in str(self._names[term]).split())
+def _says_nothing_new(label: str, above: list[str]) -> bool:
+    """Return whether a label is one of those above it, or one word that begins like a word of the last's."""
+    words = label.lower().split()
+    stems = {word[:_STEM] for name in above[-1:] for word in name.lower().split() if word != "&"}
+    return label in above or (len(words) == 1 and words[0][:_STEM] in stems)
 
 
-def _divergence(here: NDArray[Any], everywhere: NDArray[Any]) -> NDArray[Any]:
-    """Return p log(p / q), 0 where p is 0."""
+def _log_ratio(here: NDArray[Any], everywhere: NDArray[Any]) -> NDArray[Any]:
     tiny = 1e-12
-    result: NDArray[Any] = here * np.log(np.maximum(here, tiny) / np.maximum(everywhere, tiny))
+    result: NDArray[Any] = np.log(np.maximum(here, tiny) / np.maximum(everywhere, tiny))
     return result
+
+
+def _mean(table: Any) -> NDArray[np.float64]:
+    return np.asarray(table.mean(axis=0), dtype=np.float64).ravel()
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

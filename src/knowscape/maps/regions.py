@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.names import RegionNames
+from knowscape.maps.names import name_regions
 from knowscape.maps.neighbours import NeighbourGraph
 
 __all__ = ["Region", "Regions", "find_regions"]
 
-_ARTICLES_PER_REGION = 25
+_ARTICLES_PER_REGION = 15
 _LEAST, _MOST = 12, 240
-# The coarser levels have a quarter and a sixteenth of the finest level's regions, on small maps at least these.
-_COARSER = ((4, 9), (16, 4))
+# The coarser levels have a quarter and a sixteenth of the finest level's regions; small maps have 15 and 7, and the
+# smallest a half and a third.
+_COARSER = ((4, 15, 2), (16, 7, 3))
 _EXEMPLARS = 3
 _NEIGHBOURS = 10
 
@@ -54,20 +55,18 @@ def find_regions(
     texts: Sequence[str],
     seed: int,
 ) -> Regions:
-    """Cluster the map float32[n, 2] by k-means, join the clusters by Ward's method, and name each.
+    """Cluster the map float32[n, 2] by k-means, join what lies side by side by Ward's method, and name each.
 
-    `vectors` float32[n, d] tell which terms are about what a region is about.
+    Ward's method sees the clusters' places on the map and their means of `vectors` float32[n, d] alike, so that a
+    region is in one piece and about one thing.
     """
-    membership = _clusters(coordinates.astype(np.float64), seed)
-    names = RegionNames(titles, texts, vectors, graph)
+    membership = _clusters(coordinates.astype(np.float64), vectors, seed)
+    names = name_regions(membership, vectors, graph, titles=titles, texts=texts)
     levels: list[tuple[Region, ...]] = []
     for level, own in enumerate(membership.T):
-        used: set[str] = set()
         regions = []
-        for members in _groups(own):
+        for label, members in zip(names[level], _groups(own), strict=True):
             parent = int(membership[members[0], level - 1]) if level else None
-            label = names.name(members, used if parent is None else used | {levels[-1][parent].label})
-            used.add(label)
             near, purity = _from_the_middle(coordinates, members), _purity(graph, own, members)
             x, y = map(float, coordinates[near[0]])
             regions.append(Region(label, x, y, len(members), purity, tuple(map(int, near[:_EXEMPLARS])), parent))
@@ -75,7 +74,7 @@ def find_regions(
     return Regions(tuple(levels), membership)
 
 
-def _clusters(coordinates: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
+def _clusters(coordinates: NDArray[np.float64], vectors: NDArray[np.float32], seed: int) -> NDArray[np.int32]:
     """Return the three levels' labels int32[n, 3], coarse to fine, each within the one before."""
     from sklearn.cluster import AgglomerativeClustering, KMeans
 
@@ -84,13 +83,38 @@ def _clusters(coordinates: NDArray[np.float64], seed: int) -> NDArray[np.int32]:
     distinct = len(np.unique(coordinates, axis=0))
     found = KMeans(max(1, min(wanted, distinct)), n_init=1, random_state=seed).fit(coordinates)
     finest = _compact(found.labels_)
-    centres = np.stack([coordinates[members].mean(axis=0) for members in _groups(finest)])
+    groups = _groups(finest)
+    places = np.stack([coordinates[members].mean(axis=0) for members in groups])
+    both = np.hstack([_even(places), _even(np.stack([vectors[members].mean(axis=0) for members in groups]))])
     levels = [finest]
-    for divisor, least in _COARSER:
-        fewer = min(len(centres), max(least, len(centres) // divisor))
-        joined = np.zeros(1, int) if len(centres) == 1 else AgglomerativeClustering(fewer).fit_predict(centres)
+    for divisor, least, share in _COARSER:
+        fewer = max(len(groups) // divisor, min(least, -(-len(groups) // share)))
+        joined = np.zeros(1, int)
+        if len(groups) > 1:
+            joined = AgglomerativeClustering(fewer, connectivity=_side_by_side(places)).fit_predict(both)
         levels.append(_compact(joined[finest]))
     return np.column_stack(levels[::-1])
+
+
+def _even(points: NDArray[Any]) -> NDArray[np.float64]:
+    """Return points around 0, at a mean square distance of 1 from it."""
+    centred = points.astype(np.float64) - points.mean(axis=0)
+    result: NDArray[np.float64] = centred / max(float(np.sqrt((centred**2).sum(axis=1).mean())), 1e-12)
+    return result
+
+
+def _side_by_side(places: NDArray[np.float64]) -> Any:
+    """Return a sparse matrix of the places that touch by Delaunay's triangles; None, all, where there are none."""
+    from scipy import sparse
+    from scipy.spatial import Delaunay, QhullError
+
+    try:
+        corners = Delaunay(places).simplices
+    except (QhullError, ValueError):  # fewer than three places, or all on a line
+        return None
+    one, other = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]).T
+    touching = sparse.coo_matrix((np.ones(len(one)), (one, other)), shape=(len(places), len(places)))
+    return (touching + touching.T).tocsr()
 
 
 def _compact(labels: NDArray[Any]) -> NDArray[np.int32]:

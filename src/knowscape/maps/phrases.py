@@ -1,0 +1,270 @@
+"""Phrases of one to three words: which documents say them, and how much like a subject they are used."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowscape.maps.words import ARTICLES, BREAK, END, JOINERS, STOP, Words, too_short
+
+__all__ = ["Phrases", "find_phrases"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+# How much a phrase counts in a title or a definition, in the rest of the first sentence, and further on.
+_CENTRAL, _OPENING, _PASSING = 1.0, 0.5, 0.25
+# So many words after "X is a" belong to the definition.
+_DEFINITION = 10
+_THROUGH = ARTICLES | JOINERS | {"and", "the"}
+_MOST_PHRASES = 60_000
+# A word in such a share of the documents, and in hardly any title, is a function word in whatever language.
+_COMMON, _COMMON_SHORT, _SHORT, _IN_TITLES = 0.2, 0.05, 3, 0.03
+# A thing that is often called "a ..." is written in the plural on the map.
+_COUNTED = 0.3
+# A noun stands alone in at least such a share of its uses; an adjective or a first name hardly ever does.
+_ALONE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Which documents say which phrases: `table` float32[documents, phrases], 1 in the title or the definition.
+
+    `subject` float32[phrases] in (0, 1] tells how much a phrase stands alone, and in titles and definitions rather
+    than in passing; `words` are the phrases' words without plurals, `labels` is how they are written on a map, and
+    `titled` int64[documents] is the phrase that is a document's whole title, else -1.
+    """
+
+    table: Any
+    subject: Floats
+    words: list[tuple[int, ...]]
+    labels: list[str]
+    titled: Ints
+
+
+def find_phrases(titles: Sequence[str], texts: Sequence[str]) -> Phrases:
+    """Return the phrases that are in at least two documents, three in large corpora.
+
+    A text is cut at stop words, digits and punctuation, and phrases lie within one piece (Rose and others 2010).
+    """
+    count = len(titles)
+    return _Reader(Words(titles, texts), count).phrases(3 if count > 5_000 else 2 if count > 20 else 1)
+
+
+class _Reader:
+    """What is known of every place in the row of tokens."""
+
+    def __init__(self, words: Words, documents: int) -> None:
+        self._words, self._count = words, documents
+        ids = words.ids
+        singular, self._plurals = _singulars(words.words)
+        self._one = singular[ids]
+        self._content = ~self._stop_words()[ids]
+        self._zone = self._zones()
+        begins = self._content & ~_shifted(self._content, 1)
+        begin = np.maximum.accumulate(np.where(begins, np.arange(len(ids)), 0))
+        # "a 1991 film" counts as "a film".
+        number = ids[np.maximum(begin - 1, 0)] == BREAK
+        self._after_article = np.isin(ids[np.maximum(begin - 1 - number, 0)], words.numbers(ARTICLES))
+
+    def _stop_words(self) -> Flags:
+        words = self._words
+        everywhere, titled = words.frequencies(np.ones(len(words.ids), bool)), words.frequencies(words.in_title)
+        share = np.where([len(word) <= _SHORT for word in words.words], _COMMON_SHORT, _COMMON)
+        stop: Flags = (everywhere > np.maximum(share * self._count, 20)) & (titled < _IN_TITLES * everywhere)
+        stop |= np.array([too_short(word) for word in words.words])
+        # Two capitals are an abbreviation where the word is hardly ever written otherwise.
+        times = np.bincount(words.ids, minlength=len(words.words))
+        for number, spellings in words.spellings.items():
+            if len(words.words[number]) == 2 and spellings.total() > 0.8 * times[number]:
+                stop[number] = False
+        stop[words.numbers(STOP)] = True
+        return stop
+
+    def _zones(self) -> Floats:
+        """Return how much each place counts."""
+        words, ids = self._words, self._words.ids
+        sentence = np.cumsum(_shifted(ids == END, 1))
+        starts = ~words.in_title & _shifted(words.in_title, 1)
+        first = np.zeros(self._count, np.int64)
+        first[words.documents[starts]] = sentence[starts]
+        opening = ~words.in_title & (sentence == first[words.documents])
+        zones = np.select([words.in_title, opening], [_CENTRAL, _OPENING], _PASSING).astype(np.float32)
+        copulas = np.flatnonzero(opening & np.isin(ids, words.copulas()) & ~_shifted(self._content, -1))
+        _, which = np.unique(words.documents[copulas], return_index=True)
+        zones[self._definitions(copulas[which], sentence)] = _CENTRAL
+        return zones
+
+    def _definitions(self, copulas: Ints, sentence: Ints) -> Ints:
+        """Return the places after "X is a", up to the first stop word that follows and is no "of", "and" or "the"."""
+        through = np.isin(self._words.ids, self._words.numbers(_THROUGH))
+        begun, found = np.zeros(len(copulas), bool), []
+        for step in range(1, _DEFINITION + 1):
+            at = np.minimum(copulas + step, len(sentence) - 1)
+            on = (sentence[at] == sentence[copulas]) & (self._content[at] | through[at] | ~begun)
+            copulas, at, begun = copulas[on], at[on], begun[on] | self._content[at[on]]
+            found.append(at)
+        return np.concatenate(found)
+
+    def phrases(self, least: int) -> Phrases:
+        from scipy import sparse
+
+        keys, starts, lengths = self._windows()
+        kept, phrase, size = _frequent(keys, self._words.documents[starts], least)
+        uses = _Uses(starts[kept], lengths[kept], phrase, size)
+        cells, inverse = np.unique(self._words.documents[uses.starts] * uses.size + uses.phrase, return_inverse=True)
+        weight = np.zeros(len(cells), np.float32)
+        np.maximum.at(weight, inverse, self._zone[uses.starts])
+        places = np.divmod(cells, max(1, uses.size))
+        table = sparse.csr_matrix((weight, places), shape=(self._count, uses.size))
+        words = [tuple(self._one[first : last + 1].tolist()) for first, last in zip(*uses.firsts(), strict=True)]
+        return Phrases(table, self._subject(uses, table), words, self._labels(uses, words), self._titled(uses))
+
+    def _windows(self) -> tuple[Ints, Ints, Ints]:
+        """Return every phrase's key, first place and length: one to three words, or two joined by "of"."""
+        size, content = len(self._words.words), self._content
+        one = self._one
+        two, three = _shifted(one, -1), _shifted(one, -2)
+        joined = _shifted(content | np.isin(self._words.ids, self._words.numbers(JOINERS)), -1)
+        pair = content & _shifted(content, -1)
+        found = (
+            (content, one),
+            (pair, one * size + two),
+            (content & joined & _shifted(content, -2), (one * size + two) * size + three),
+        )
+        starts = [np.flatnonzero(where) for where, _ in found]
+        keys = np.concatenate([key[at] for at, (_, key) in zip(starts, found, strict=True)])
+        return keys, np.concatenate(starts), np.repeat([1, 2, 3], [len(at) for at in starts])
+
+    def _subject(self, uses: "_Uses", table: Any) -> Floats:
+        """Return how much each phrase stands alone and is meant: in titles and definitions, not followed by "of"."""
+        words, documents = self._words, np.maximum(1, table.getnnz(axis=0))
+        free = np.append(~self._content, True)
+        alone = uses.share(free[uses.starts - 1] & free[uses.starts + uses.lengths], least=4, supposed=_ALONE)
+        joiner = np.append(np.isin(words.ids, words.numbers(JOINERS)), False)
+        general = uses.share(joiner[uses.starts + uses.lengths], least=4)
+        central = np.bincount(table.indices[table.data >= _CENTRAL], minlength=uses.size)
+        meant = ((central + 0.5) / (documents + 4)) ** 0.75
+        said = np.clip(alone / _ALONE, 0.05, 1) ** 2
+        subject: Floats = (said * meant * (1 - 0.8 * general) * self._well_formed(uses)).astype(np.float32)
+        return subject
+
+    def _well_formed(self, uses: "_Uses") -> NDArray[np.float64]:
+        """Return a factor: "species of frogs" is said for "frogs"; an English participle is no name."""
+        words = self._words
+        first, last = uses.firsts()
+        joined = np.isin(words.ids[np.minimum(first + 1, last)], words.numbers(JOINERS))
+        known = set(words.words)
+        bad = np.array(
+            [
+                too_short(word) or (word.endswith("ed") and (word[:-1] in known or word[:-2] in known))
+                for word in words.words
+            ]
+        )
+        return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.4, 1.0))
+
+    def _labels(self, uses: "_Uses", words: list[tuple[int, ...]]) -> list[str]:
+        last = uses.starts + uses.lengths - 1
+        plural = self._one[last] != self._words.ids[last]
+        ends = ~np.append(self._content, False)[last + 1]
+        counted = uses.share(ends & self._after_article[uses.starts] & ~plural, among=~plural, least=1)
+        plurals = uses.share(plural, least=0)
+        spelt = {number: max(forms, key=lambda form: (forms[form], form)) for number, forms in self._odd().items()}
+        labels = []
+        for index, phrase in enumerate(words):
+            *front, end = phrase
+            many = self._plurals.get(end)
+            if many is not None and (counted[index] >= _COUNTED or plurals[index] > 0.5):
+                end = many
+            labels.append(" ".join(_written(spelt.get(n, self._words.words[n])) for n in (*front, end)))
+        return labels
+
+    def _odd(self) -> dict[int, Counter[str]]:
+        times = np.bincount(self._words.ids, minlength=len(self._words.words))
+        return {n: forms for n, forms in self._words.spellings.items() if forms.total() > 0.5 * times[n]}
+
+    def _titled(self, uses: "_Uses") -> Ints:
+        words = self._words
+        lengths = np.bincount(words.documents[words.in_title], minlength=self._count) - 1
+        titled = np.full(self._count, -1)
+        at = uses.starts
+        whole = (
+            words.in_title[at] & ((at == 0) | ~words.in_title[at - 1]) & (uses.lengths == lengths[words.documents[at]])
+        )
+        titled[words.documents[at[whole]]] = uses.phrase[whole]
+        return titled
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Where phrases are used: each use's first place, length and phrase; `size` phrases in all."""
+
+    starts: Ints
+    lengths: Ints
+    phrase: Ints
+    size: int
+
+    def share(
+        self, where: Flags, among: Flags | None = None, *, least: int, supposed: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Return float64[phrases]: the share of uses `where`, with `least` more uses of which a share is `supposed`."""
+        every = np.bincount(self.phrase if among is None else self.phrase[among], minlength=self.size) + least
+        found = np.bincount(self.phrase[where], minlength=self.size) + least * supposed
+        result: NDArray[np.float64] = found / np.maximum(1, every)
+        return result
+
+    def firsts(self) -> tuple[Ints, Ints]:
+        """Return the first and the last place of every phrase's first use."""
+        first = np.unique(self.phrase, return_index=True)[1]
+        return self.starts[first], self.starts[first] + self.lengths[first] - 1
+
+
+def _frequent(keys: Ints, documents: Ints, least: int) -> tuple[Flags, Ints, int]:
+    """Return which uses are of phrases in `least` documents, of which phrases, and how many phrases: 60,000 at most."""
+    _, phrase = np.unique(keys, return_inverse=True)
+    count, width = int(phrase.max(initial=-1)) + 1, int(documents.max(initial=0)) + 1
+    frequency = np.bincount(np.unique(phrase * width + documents) // width, minlength=count)
+    kept = np.flatnonzero(frequency >= least)
+    kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:_MOST_PHRASES]])
+    place = np.full(count, -1)
+    place[kept] = np.arange(len(kept))
+    used: Flags = place[phrase] >= 0
+    return used, place[phrase[used]], len(kept)
+
+
+def _singulars(words: list[str]) -> tuple[Ints, dict[int, int]]:
+    """Return the number of every word's singular, and the plurals of those singulars that have one among the words."""
+    numbers = {word: number for number, word in enumerate(words)}
+    singular, plurals = np.arange(len(words)), {}
+    for number, word in enumerate(words):
+        for ending, instead in (("ies", "y"), ("es", ""), ("s", "")):
+            one = numbers.get(word.removesuffix(ending) + instead) if word.endswith(ending) else None
+            if one is not None and len(words[one]) > 2 and _is_plural(words[one], ending):
+                singular[number], plurals[one] = one, number
+                break
+    return singular, plurals
+
+
+def _is_plural(one: str, ending: str) -> bool:
+    hissing = one.endswith(("s", "x", "z", "ch", "sh"))
+    return hissing or one.endswith("o") if ending == "es" else not hissing
+
+
+def _written(word: str) -> str:
+    if word in JOINERS or word != word.lower():
+        return word
+    return "-".join(part[:1].upper() + part[1:] for part in word.split("-"))
+
+
+def _shifted(values: Any, by: int) -> Any:
+    """Return `values` moved to the right, or to the left, with zeros moving in."""
+    moved = np.zeros_like(values)
+    if by > 0:
+        moved[by:] = values[:-by]
+    else:
+        moved[:by] = values[-by:]
+    return moved
