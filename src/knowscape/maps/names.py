@@ -133,7 +133,8 @@ class _Namer:
         near = self._directions @ _unit(self._vectors[rows].mean(axis=0, keepdims=True))[0]
         said = _mean(self._phrases.table[rows] > 0)
         score = self._spread(rows) * np.maximum(lift, 0) * np.maximum(near, 0) ** 2 * self._phrases.subject
-        score *= np.sqrt(np.minimum(1, said / _ENOUGH)) * (here * len(rows) >= max(2, _LEAST * len(rows)))
+        touched = (self._evidence[rows] > 0).sum(axis=0)
+        score *= np.sqrt(np.minimum(1, said / _ENOUGH)) * (np.asarray(touched).ravel() >= max(2, _LEAST * len(rows)))
         best = [int(phrase) for phrase in np.argsort(-score, kind="stable")[:_TRIED] if score[phrase] > 0]
         return _Ranked(best, score[best].tolist(), self._evidence[rows][:, best].toarray().T > 0)
 

@@ -130,12 +130,9 @@ class _Reader:
         one = self._one
         two, three = _shifted(one, -1), _shifted(one, -2)
         joined = _shifted(content | np.isin(self._words.ids, self._words.numbers(JOINERS)), -1)
-        pair = content & _shifted(content, -1)
-        found = (
-            (content, one),
-            (pair, one * size + two),
-            (content & joined & _shifted(content, -2), (one * size + two) * size + three),
-        )
+        pair = content & _shifted(content, -1) & (one != two)
+        triple = content & joined & _shifted(content, -2) & (one != two) & (one != three) & (two != three)
+        found = ((content, one), (pair, one * size + two), (triple, (one * size + two) * size + three))
         starts = [np.flatnonzero(where) for where, _ in found]
         keys = np.concatenate([key[at] for at, (_, key) in zip(starts, found, strict=True)])
         return keys, np.concatenate(starts), np.repeat([1, 2, 3], [len(at) for at in starts])
