@@ -85,19 +85,38 @@ class Atlas:
 
     def check(self, *, full: bool = False) -> list[str]:
         """Return what is wrong, one sentence each, an empty list where all is well; `full` reads every byte."""
-        faults = self._folder.corpus.check(full=full)
-        for name, fingerprint in self._folder.info().get("models", {}).items():
-            for store in (
-                self._folder.vectors(name, fingerprint),
-                self._folder.question_vectors(name, fingerprint),
-            ):
-                faults += store.check(full=full)
-            faults += self._folder.neighbours(name, fingerprint).check(full=full)
-            faults += self._check_rows(name) if not faults else []
-        return faults
+        folder = self._folder
+        faults = folder.corpus.check(full=full)
+        for store in folder.vector_stores():
+            faults += store.check(full=full)
+        for graph in folder.graphs():
+            faults += graph.check(full=full)
+        if faults:
+            return faults
+        try:
+            return self._check_questions() + [
+                fault for name in folder.info().get("models", {}) for fault in self._check_rows(name)
+            ]
+        except DamageError as error:  # a part of the right length with other bytes, which only reading it shows
+            return [str(error)]
+
+    def _check_questions(self) -> list[str]:
+        """The quiz is readable, and every question has a vector under the model that was used last."""
+        try:
+            questions = self.questions
+        except UsageError as error:
+            return [f"The questions are damaged: {error} Build again with -q."]
+        name = self._folder.info().get("model")
+        if not questions or name is None:
+            return []
+        done = self._folder.question_vectors(*self.model(name)).done()
+        gaps = sum(sha256_text(question.embedding_text) not in done for question in questions)
+        return [f"{gaps:,} questions have no vector of {name}."] if gaps else []
 
     def _check_rows(self, name: str) -> list[str]:
         """Every document has a vector, and the map shows this corpus."""
+        if not self._folder.corpus.exists():
+            return [f"The corpus is missing, and there are vectors of {name}. Build again with the same CORPUS."]
         done = self._folder.vectors(*self.model(name)).done()
         gaps = sum(digest not in done for digest in self.corpus.text_digests)
         faults = [f"{gaps:,} documents have no vector of {name}."] if gaps else []

@@ -67,6 +67,14 @@ class AtlasFolder:
         """Return the vectors of the questions under one encoder; a query may be encoded with another prompt."""
         return VectorStore(self.path / "questions" / _folder_name(name, fingerprint))
 
+    def vector_stores(self) -> list[VectorStore]:
+        """Return the vectors that are there, of documents and of questions, also those not finished yet."""
+        return [VectorStore(path) for name in ("vectors", "questions") for path in _folders(self.path / name)]
+
+    def graphs(self) -> list[PartFolder]:
+        """Return the neighbour graphs that are there."""
+        return [PartFolder(path) for path in _folders(self.path / "neighbours")]
+
     def questions(self) -> Path:
         return self.path / "questions" / "questions.json"
 
@@ -78,6 +86,10 @@ class AtlasFolder:
 
     def page(self) -> Path:
         return self.path / "page"
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(folder for folder in path.iterdir() if folder.is_dir()) if path.is_dir() else []
 
 
 def _safe(name: str) -> str:

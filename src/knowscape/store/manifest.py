@@ -48,13 +48,11 @@ class PartFolder:
 
     def about(self) -> dict[str, Any]:
         """Return the manifest's `about`, empty where nothing was committed."""
-        manifest = self._read()
-        return dict(manifest["about"]) if manifest else {}
+        return dict(self._state()[1]["about"])
 
     def parts(self) -> list[Part]:
         """Return the committed parts, in the order of their commits."""
-        manifest = self._read()
-        return [Part(**part) for part in manifest["parts"]] if manifest else []
+        return _parts(self._state()[1])
 
     def rows(self) -> int:
         return sum(part.rows for part in self.parts())
@@ -64,10 +62,15 @@ class PartFolder:
 
         Raises DamageError where a part is missing or is not what was committed.
         """
-        parts = self.parts()
-        if not parts:
-            return None
-        return pa.concat_tables([self.read_part(part, columns) for part in parts])
+        while True:
+            number, manifest = self._state()
+            parts = _parts(manifest)
+            try:
+                return pa.concat_tables([self.read_part(part, columns) for part in parts]) if parts else None
+            except DamageError:
+                if self._latest() == number:
+                    raise
+                # A writer replaced the parts several times meanwhile: read what is there now.
 
     def read_part(self, part: Part, columns: list[str] | None = None) -> pa.Table:
         """Return one part's rows; the errors are those of `read`.
@@ -86,9 +89,13 @@ class PartFolder:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
 
     def check(self, *, full: bool = False) -> list[str]:
-        """Return what is wrong with the parts, one sentence each; `full` reads and digests every byte."""
-        faults = []
-        for part in self.parts():
+        """Return what is wrong with manifest and parts, one sentence each; `full` reads and digests every byte."""
+        faults: list[str] = []
+        try:
+            parts = self.parts()
+        except DamageError as error:
+            return [str(error)]
+        for part in parts:
             path = self.folder / part.file
             try:
                 self._check_length(path, part)
@@ -123,14 +130,17 @@ class PartFolder:
             return []
         return [int(match[1]) for path in self.folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))]
 
-    def _read(self) -> dict[str, Any] | None:
-        number = self._latest()
-        if number is None:
-            return None
-        try:
-            return self._parse(self.folder / f"manifest-{number}.json")
-        except FileNotFoundError:  # removed between listing and reading: a newer one is there
-            return self._read()
+    def _state(self) -> tuple[int, dict[str, Any]]:
+        """Return the newest manifest and its number, 0 and an empty one where nothing was committed."""
+        while (number := self._latest()) is not None:
+            path = self.folder / f"manifest-{number}.json"
+            try:
+                return number, self._parse(path)
+            except FileNotFoundError:
+                if self._latest() == number:
+                    raise DamageError(f"{path} is a link that leads nowhere. {_REMEDY}") from None
+                # It was removed between listing and reading: a newer one is there.
+        return 0, {"about": {}, "parts": []}
 
     def _parse(self, path: Path) -> dict[str, Any]:
         try:
@@ -142,7 +152,9 @@ class PartFolder:
                 )
             if _body_digest(manifest) != manifest["sha256"]:
                 raise ValueError("its digest does not match its content")
-        except (ValueError, KeyError, TypeError) as error:
+        except FileNotFoundError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
         return manifest
 
@@ -163,10 +175,11 @@ class PartWriter:
 
     def _commit(self, table: pa.Table, about: Mapping[str, Any], *, keep: bool) -> Part:
         folder = self._parts.folder
-        before = self._parts.parts()
+        # Number and parts come from one manifest: a commit that another host makes from here on takes the number.
+        number, before = self._parts._state()
+        number += 1
         part = write_part(folder, table)
-        parts = [old for old in before if keep and old.file != part.file] + [part]
-        number = (self._parts._latest() or 0) + 1
+        parts = [old for old in _parts(before) if keep and old.file != part.file] + [part]
         body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
@@ -176,13 +189,17 @@ class PartWriter:
 
     def _forget(self, number: int) -> None:
         """Remove the manifests before the last few, and the parts that no manifest names any more."""
-        folder, named = self._parts.folder, set()
+        folder, kept = self._parts.folder, []
         for old in self._parts._numbers():
             path = folder / f"manifest-{old}.json"
             if old <= number - _KEEP_MANIFESTS:
                 path.unlink(missing_ok=True)
             else:
-                named |= {part["file"] for part in self._parts._parse(path)["parts"]}
+                kept.append(path)
+        try:
+            named = {part.file for path in kept for part in _parts(self._parts._parse(path))}
+        except (KnowscapeError, FileNotFoundError):
+            return  # The commit stands.  What a damaged older manifest names is unknown, so every part stays too.
         for path in folder.glob("part-*.parquet"):
             if path.name not in named:
                 path.unlink(missing_ok=True)
@@ -225,7 +242,14 @@ def write_part(folder: Path, table: pa.Table) -> Part:
     return parts[0]
 
 
-_REMEDY = "Run `knowscape check` on the atlas to see what else is damaged."
+_REMEDY = (
+    "See what else is damaged with: knowscape check ATLAS --full. "
+    "Put the file back from a copy, or delete its folder and build again."
+)
+
+
+def _parts(manifest: Mapping[str, Any]) -> list[Part]:
+    return [Part(**part) for part in manifest["parts"]]
 
 
 def _body_digest(manifest: Mapping[str, Any]) -> str:
