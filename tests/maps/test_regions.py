@@ -128,12 +128,17 @@ def test_a_name_is_a_subject_and_not_a_word_in_passing() -> None:
 def test_an_article_that_its_neighbours_gather_around_gives_its_title() -> None:
     """A general article need not be named in the texts of the special ones."""
     random = np.random.default_rng(5)
-    points = random.normal(scale=0.05, size=(40, 2)).astype(np.float32)
-    points[20:] += 3
-    points[0], points[20] = points[:20].mean(axis=0), points[20:].mean(axis=0)
-    titles = ["Botany", *(f"plant{'abcdefghijklmnopqrst'[i]}" for i in range(19))]
-    titles += ["Optics", *(f"lens{'abcdefghijklmnopqrst'[i]}" for i in range(19))]
-    regions = find_regions(points, points, neighbour_graph(points), titles=titles, texts=["said here"] * 40, seed=0)
+    points = (random.normal(scale=0.05, size=(120, 2)) + np.repeat([[0], [3]], 60, axis=0)).astype(np.float32)
+    # In many directions the special articles are far from each other, and all near the general one in their middle.
+    vectors = random.normal(size=(120, 40)).astype(np.float32)
+    vectors[:60, 0] += 12
+    vectors[60:, 1] += 12
+    vectors[0], vectors[60] = vectors[1:60].mean(axis=0), vectors[61:].mean(axis=0)
+    letters = "abcdefghijklmnopqrst"
+    special = [f"{letters[i // 20]}{letters[i % 20]}" for i in range(59)]
+    titles = ["Botany", *(f"plant{name}" for name in special), "Optics", *(f"lens{name}" for name in special)]
+    graph = neighbour_graph(vectors)
+    regions = find_regions(points, vectors, graph, titles=titles, texts=["said here"] * 120, seed=0)
     labels = " ".join(region.label for region in regions.levels[0])
     assert "Botany" in labels
     assert "Optics" in labels

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 from typing import Any
 
 import numpy as np
@@ -25,14 +25,15 @@ _TRIED, _PAIRED = 40, 6
 # An article that is among so many nearest of another counts as half a mention of its title there, and for less
 # where the title is hardly ever said: below a hundredth of the articles.
 _HUB_DEPTH, _HUB, _HUB_SAID = 20, 0.5, 0.01
-# A name is said by at least such a share of a region's articles; below the second figure it counts for less.
-_LEAST, _ENOUGH = 0.03, 0.05
+# A name is of at least so many of a region's articles and such a share of them; said by fewer than the second two
+# figures it counts for less.
+_LEAST, _ENOUGH = (2, 0.03), (4, 0.05)
 # What is said everywhere in the parent still counts a little.
 _FLOOR = 0.05
 # A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good.
-_SECOND_COVERAGE, _SECOND_SCORE = 0.6, 0.4
-# One word that begins like a word of the parent's name says nothing new.
-_STEM = 5
+_SECOND_COVERAGE, _SECOND_SCORE = 0.4, 0.4
+# Words that begin alike mean much the same.
+_STEM = 4
 
 
 def name_regions(
@@ -57,11 +58,11 @@ def name_regions(
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """A region's best phrases, best first, their scores, and which of its sampled articles have to do with them."""
+    """A region's best phrases, best first, their scores, and how much its sampled articles have to do with them."""
 
     phrases: list[int]
     scores: list[float]
-    covered: NDArray[np.bool_]
+    evidence: NDArray[np.float32]
 
     @property
     def best(self) -> float:
@@ -87,8 +88,8 @@ class _Namer:
         self._sampled = membership[sample]
         self._evidence = self._with_hubs(graph, sample)
         self._everywhere = _mean(self._evidence)
-        self._vectors = vectors[sample] - vectors.mean(axis=0)
-        self._directions = _unit(np.asarray(self._phrases.table.T @ self._vectors))
+        self._vectors, self._sample = vectors - vectors.mean(axis=0), sample
+        self._directions = _unit(np.asarray(self._phrases.table.T @ self._vectors[sample]))
 
     def _with_hubs(self, graph: NeighbourGraph, sample: _Ints) -> Any:
         """Return the table of phrases plus those that are the titles of articles near by."""
@@ -123,20 +124,21 @@ class _Namer:
         """Rank phrases by how much they are of the region, of its parts alike, and not of what lies beside it."""
         rows = np.flatnonzero(self._sampled[:, level] == region)
         if not len(rows) or not self._evidence.shape[1]:
-            return _Ranked([], [], np.empty((0, 0), bool))
+            return _Ranked([], [], np.empty((0, 0), np.float32))
         here = _mean(self._evidence[rows])
         lift = _log_ratio(here, self._everywhere)
         if level:
             around = self._sampled[:, level - 1] == self._sampled[rows[0], level - 1]
             if around.sum() > len(rows):
                 lift = np.maximum(lift / 2 + _log_ratio(here, _mean(self._evidence[around])), _FLOOR * lift)
-        near = self._directions @ _unit(self._vectors[rows].mean(axis=0, keepdims=True))[0]
-        said = _mean(self._phrases.table[rows] > 0)
+        near = self._directions @ _unit(self._vectors[self._sample[rows]].mean(axis=0, keepdims=True))[0]
+        said = self._phrases.table[rows].getnnz(axis=0)
         score = self._spread(rows) * np.maximum(lift, 0) * np.maximum(near, 0) ** 2 * self._phrases.subject
-        touched = (self._evidence[rows] > 0).sum(axis=0)
-        score *= np.sqrt(np.minimum(1, said / _ENOUGH)) * (np.asarray(touched).ravel() >= max(2, _LEAST * len(rows)))
+        touched = np.asarray((self._evidence[rows] > 0).sum(axis=0)).ravel()
+        score *= np.minimum(1, said / max(_ENOUGH[0], _ENOUGH[1] * len(rows)))
+        score *= touched >= max(_LEAST[0], _LEAST[1] * len(rows))
         best = [int(phrase) for phrase in np.argsort(-score, kind="stable")[:_TRIED] if score[phrase] > 0]
-        return _Ranked(best, score[best].tolist(), self._evidence[rows][:, best].toarray().T > 0)
+        return _Ranked(best, score[best].tolist(), self._evidence[rows][:, best].toarray().T)
 
     def _spread(self, rows: _Ints) -> NDArray[np.float64]:
         """Return each phrase's share of the articles, less where few of the finest regions have it to themselves."""
@@ -148,55 +150,53 @@ class _Namer:
         return total**2
 
     def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str]) -> Iterator[str]:
-        labels = self._phrases.labels
-        fresh = [place for place, phrase in enumerate(ranked.phrases) if not _says_nothing_new(labels[phrase], above)]
+        """Yield names, the best one first, without an end."""
+        labels = [self._phrases.labels[phrase] for phrase in ranked.phrases]
+        fresh = [place for place, label in enumerate(labels) if not _says_nothing_new(label, above)]
         if fresh:
-            second = self._second(ranked, fresh)
+            second = self._second(ranked, labels, fresh)
             if second is not None:
-                yield f"{labels[ranked.phrases[fresh[0]]]} & {labels[ranked.phrases[second]]}"
-            yield from (labels[ranked.phrases[place]] for place in fresh)
-            yield from self._pairs([ranked.phrases[place] for place in fresh[:_PAIRED]])
+                yield f"{labels[fresh[0]]} & {labels[second]}"
+        for some in ([labels[place] for place in fresh], labels):
+            yield from some
+            yield from (
+                f"{one} & {other}" for one, other in combinations(some[:_PAIRED], 2) if _go_together(one, other)
+            )
         yield from self._from_titles(members)
 
-    def _pairs(self, phrases: list[int]) -> Iterator[str]:
-        words, labels = self._phrases.words, self._phrases.labels
-        for one, other in combinations(phrases, 2):
-            if len(words[one]) + len(words[other]) <= _MOST_WORDS and not set(words[one]) & set(words[other]):
-                yield f"{labels[one]} & {labels[other]}"
-
-    def _second(self, ranked: _Ranked, fresh: list[int]) -> int | None:
+    def _second(self, ranked: _Ranked, labels: list[str], fresh: list[int]) -> int | None:
         """Return the place of the phrase that joins the best one in the name."""
-        words, first = self._phrases.words, fresh[0]
-        main = words[ranked.phrases[first]]
+        first = fresh[0]
         for place in fresh[1:]:
-            other = words[ranked.phrases[place]]
-            gain = (ranked.covered[place] & ~ranked.covered[first]).sum()
+            gain = np.maximum(ranked.evidence[place] - ranked.evidence[first], 0).sum()
             if (
                 ranked.scores[place] >= _SECOND_SCORE * ranked.scores[first]
-                and gain >= _SECOND_COVERAGE * ranked.covered[first].sum()
-                and not set(main) & set(other)
-                and len(main) + len(other) <= _MOST_WORDS
+                and gain >= _SECOND_COVERAGE * ranked.evidence[first].sum()
+                and _go_together(labels[first], labels[place])
             ):
                 return place
         return None
 
     def _from_titles(self, members: _Ints) -> Iterator[str]:
-        stem = ""
-        for row in members.tolist():
-            title = re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST]
-            if title:
-                stem = stem or title
-                yield title
-        number = 1
-        while True:
-            yield f"{stem or 'Region'} {number}"
-            number += 1
+        """Yield titles, short ones first, then those nearest to the middle; with numbers when they are used up."""
+        own = self._vectors[members]
+        near = members[np.argsort(-(_unit(own) @ own.mean(axis=0)), kind="stable")].tolist()
+        titles = [re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST] for row in near]
+        titles = sorted(filter(None, titles), key=lambda title: len(title.split()) > _MOST_WORDS)
+        yield from titles
+        yield from (f"{titles[0] if titles else 'Region'} {number}" for number in count(1))
+
+
+def _go_together(one: str, other: str) -> bool:
+    """Return whether two labels make a name: few words, of which no two begin alike."""
+    words = one.lower().split() + other.lower().split()
+    return len(words) <= _MOST_WORDS and len({word[:_STEM] for word in words}) == len(words)
 
 
 def _says_nothing_new(label: str, above: list[str]) -> bool:
     """Return whether a label is one of those above it, or one word that begins like a word of the last's."""
     words = label.lower().split()
-    stems = {word[:_STEM] for name in above[-1:] for word in name.lower().split() if word != "&"}
+    stems = {word[:_STEM] for name in above[-1:] for word in name.lower().split()}
     return label in above or (len(words) == 1 and words[0][:_STEM] in stems)
 
 

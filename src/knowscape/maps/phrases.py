@@ -26,8 +26,9 @@ _MOST_PHRASES = 60_000
 _COMMON, _COMMON_SHORT, _SHORT, _IN_TITLES = 0.2, 0.05, 3, 0.03
 # A thing that is often called "a ..." is written in the plural on the map.
 _COUNTED = 0.3
-# A noun stands alone in at least such a share of its uses; an adjective or a first name hardly ever does.
-_ALONE = 0.25
+# A noun stands at the end of a piece, or makes up the piece, in at least such a share of its uses; an adjective or a
+# first name hardly ever does. A corpus is English where this share of the articles say "the".
+_ENDS, _ALONE, _ENGLISH = 0.5, 0.25, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,12 @@ class Phrases:
     """Which documents say which phrases: `table` float32[documents, phrases], 1 in the title or the definition.
 
     `subject` float32[phrases] in (0, 1] tells how much a phrase stands alone, and in titles and definitions rather
-    than in passing; `words` are the phrases' words without plurals, `labels` is how they are written on a map, and
-    `titled` int64[documents] is the phrase that is a document's whole title, else -1.
+    than in passing; `labels` is how they are written on a map, and `titled` int64[documents] the phrase that is a
+    document's whole title, else -1.
     """
 
     table: Any
     subject: Floats
-    words: list[tuple[int, ...]]
     labels: list[str]
     titled: Ints
 
@@ -114,15 +114,18 @@ class _Reader:
         from scipy import sparse
 
         keys, starts, lengths = self._windows()
-        kept, phrase, size = _frequent(keys, self._words.documents[starts], least)
+        whole = self._whole_titles(starts, lengths)
+        # A whole title may be what articles are about that do not say it.
+        kept, phrase, size = _frequent(keys, self._words.documents[starts], least, always=whole & (least < 3))
         uses = _Uses(starts[kept], lengths[kept], phrase, size)
         cells, inverse = np.unique(self._words.documents[uses.starts] * uses.size + uses.phrase, return_inverse=True)
         weight = np.zeros(len(cells), np.float32)
         np.maximum.at(weight, inverse, self._zone[uses.starts])
         places = np.divmod(cells, max(1, uses.size))
         table = sparse.csr_matrix((weight, places), shape=(self._count, uses.size))
-        words = [tuple(self._one[first : last + 1].tolist()) for first, last in zip(*uses.firsts(), strict=True)]
-        return Phrases(table, self._subject(uses, table), words, self._labels(uses, words), self._titled(uses))
+        titled = np.full(self._count, -1)
+        titled[self._words.documents[starts[kept & whole]]] = phrase[whole[kept]]
+        return Phrases(table, self._subject(uses, table), self._labels(uses), titled)
 
     def _windows(self) -> tuple[Ints, Ints, Ints]:
         """Return every phrase's key, first place and length: one to three words, or two joined by "of"."""
@@ -141,13 +144,18 @@ class _Reader:
         """Return how much each phrase stands alone and is meant: in titles and definitions, not followed by "of"."""
         words, documents = self._words, np.maximum(1, table.getnnz(axis=0))
         free = np.append(~self._content, True)
-        alone = uses.share(free[uses.starts - 1] & free[uses.starts + uses.lengths], least=4, supposed=_ALONE)
+        # In English the last word is the head: "film" ends a piece, "Indian" hardly ever. Elsewhere both ends count.
+        english = len(np.unique(words.documents[np.isin(words.ids, words.numbers({"the"}))])) > _ENGLISH * self._count
+        alone = free[uses.starts + uses.lengths] & (free[uses.starts - 1] | english)
+        usual = _ENDS if english else _ALONE
         joiner = np.append(np.isin(words.ids, words.numbers(JOINERS)), False)
         general = uses.share(joiner[uses.starts + uses.lengths], least=4)
         central = np.bincount(table.indices[table.data >= _CENTRAL], minlength=uses.size)
         meant = ((central + 0.5) / (documents + 4)) ** 0.75
-        said = np.clip(alone / _ALONE, 0.05, 1) ** 2
-        subject: Floats = (said * meant * (1 - 0.8 * general) * self._well_formed(uses)).astype(np.float32)
+        said = np.clip(uses.share(alone, least=4, supposed=usual) / usual, 0.05, 1) ** 2
+        subject: Floats = (said * meant * (1 - 0.8 * general) * self._well_formed(uses) * self._whole(uses)).astype(
+            np.float32
+        )
         return subject
 
     def _well_formed(self, uses: "_Uses") -> NDArray[np.float64]:
@@ -164,36 +172,46 @@ class _Reader:
         )
         return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.4, 1.0))
 
-    def _labels(self, uses: "_Uses", words: list[tuple[int, ...]]) -> list[str]:
-        last = uses.starts + uses.lengths - 1
-        plural = self._one[last] != self._words.ids[last]
+    def _whole(self, uses: "_Uses") -> NDArray[np.float64]:
+        """Return a factor that is small for a piece of one longer phrase, as "Lanka" and "song contest" are."""
+        times = np.bincount(uses.phrase, minlength=uses.size)
+        longest = np.zeros(uses.size)
+        first, last = uses.firsts()
+        for length in (2, 3):
+            at = np.full(len(self._words.ids) + 1, -1)
+            shorter = uses.lengths == length - 1
+            at[uses.starts[shorter]] = uses.phrase[shorter]
+            longer = np.flatnonzero(last - first + 1 == length)
+            for part in (at[first[longer]], at[first[longer] + 1]):
+                known = part >= 0
+                np.maximum.at(longest, part[known], times[longer[known]])
+        return np.minimum(1, 2 * (1 - longest / np.maximum(1, times)) + 0.02)
+
+    def _labels(self, uses: "_Uses") -> list[str]:
+        """Write phrases with capitals; the last word in the plural where that is usual or the thing is counted."""
+        words, last = self._words, uses.starts + uses.lengths - 1
+        plural = self._one[last] != words.ids[last]
         ends = ~np.append(self._content, False)[last + 1]
         counted = uses.share(ends & self._after_article[uses.starts] & ~plural, among=~plural, least=1)
-        plurals = uses.share(plural, least=0)
+        many = (counted >= _COUNTED) | (uses.share(plural, least=0) > 0.5)
         spelt = {number: max(forms, key=lambda form: (forms[form], form)) for number, forms in self._odd().items()}
         labels = []
-        for index, phrase in enumerate(words):
-            *front, end = phrase
-            many = self._plurals.get(end)
-            if many is not None and (counted[index] >= _COUNTED or plurals[index] > 0.5):
-                end = many
-            labels.append(" ".join(_written(spelt.get(n, self._words.words[n])) for n in (*front, end)))
+        for first, final, several in zip(*uses.firsts(), many, strict=True):
+            one = int(self._one[final])
+            numbers = [*words.ids[first:final].tolist(), self._plurals.get(one, one) if several else one]
+            labels.append(" ".join(_written(spelt.get(number, words.words[number])) for number in numbers))
         return labels
 
     def _odd(self) -> dict[int, Counter[str]]:
         times = np.bincount(self._words.ids, minlength=len(self._words.words))
         return {n: forms for n, forms in self._words.spellings.items() if forms.total() > 0.5 * times[n]}
 
-    def _titled(self, uses: "_Uses") -> Ints:
+    def _whole_titles(self, starts: Ints, lengths: Ints) -> Flags:
         words = self._words
-        lengths = np.bincount(words.documents[words.in_title], minlength=self._count) - 1
-        titled = np.full(self._count, -1)
-        at = uses.starts
-        whole = (
-            words.in_title[at] & ((at == 0) | ~words.in_title[at - 1]) & (uses.lengths == lengths[words.documents[at]])
-        )
-        titled[words.documents[at[whole]]] = uses.phrase[whole]
-        return titled
+        length = np.bincount(words.documents[words.in_title], minlength=self._count) - 1
+        begins = words.in_title & ~_shifted(words.in_title, 1)
+        whole: Flags = begins[starts] & (lengths == length[words.documents[starts]])
+        return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +238,12 @@ class _Uses:
         return self.starts[first], self.starts[first] + self.lengths[first] - 1
 
 
-def _frequent(keys: Ints, documents: Ints, least: int) -> tuple[Flags, Ints, int]:
-    """Return which uses are of phrases in `least` documents, of which phrases, and how many phrases: 60,000 at most."""
+def _frequent(keys: Ints, documents: Ints, least: int, *, always: Flags) -> tuple[Flags, Ints, int]:
+    """Return the uses of phrases that are in `least` documents or `always`, their phrases, and how many phrases."""
     _, phrase = np.unique(keys, return_inverse=True)
     count, width = int(phrase.max(initial=-1)) + 1, int(documents.max(initial=0)) + 1
     frequency = np.bincount(np.unique(phrase * width + documents) // width, minlength=count)
-    kept = np.flatnonzero(frequency >= least)
+    kept = np.flatnonzero((frequency >= least) | (np.bincount(phrase[always], minlength=count) > 0))
     kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:_MOST_PHRASES]])
     place = np.full(count, -1)
     place[kept] = np.arange(len(kept))

@@ -19,23 +19,24 @@ COPULAS = frozenset({"is", "are", "was", "were"})
 # English only: what is too general for a name, or stands beside names and is no part of them. In other languages
 # the words that are in many articles and in hardly any title do this work.
 _STOP = """
-a an the this that these those it its he him his himself she her hers they them their theirs we us our you your i me my
-who whom whose which what when where why how and or but nor not no so if then than as at by for from in into of off on
-onto out over to up with within without about above across after against along among around before behind below beneath
-beside between beyond during except inside near outside per since through throughout till toward towards under until
-upon via while because although though unless whereas whether is are was were be been being am has have had having do
-does did done can could may might must shall should will would also both each either neither every any all some such
-same other others another many much more most few fewer less least several own only just even ever never always often
-sometimes usually still yet again already almost very too quite rather there here now once twice today one two three
-four five six seven eight nine ten eleven twelve hundred hundreds thousand thousands million millions billion first next
-last like unlike according based born died known called named used made located situated refer refers became become
-becomes considered including included include includes use uses using make makes making take takes taken give gives
-given get gets got let lets keep keeps say says said see seen found well later former formerly various different certain
-common commonly mainly especially particularly originally currently approximately generally typically mostly people
-person thing things way ways something nothing everything anything someone anyone everyone held written built led won
-drawn grown begun ran notable usual type types kind kinds part parts member members example examples january february
-march april june july august september october november december monday tuesday wednesday thursday friday saturday
-sunday day days month months year years decade decades century centuries
+a an the this that these those it its he him his himself she her hers they them their theirs we us our you your i me
+my who whom whose which what when where why how and or but nor not no so if then than as at by for from in into of off
+on onto out over to up with within without about above across after against along among around before behind below
+beneath beside between beyond during except inside near outside per since through throughout till toward towards under
+until upon via while because although though unless whereas whether is are was were be been being am has have had
+having do does did done can could may might must shall should will would also both each either neither every any all
+some such same other others another many much more most few fewer less least several own only just even ever never
+always often sometimes usually still yet again already almost very too quite rather there here now once twice today
+one two three four five six seven eight nine ten eleven twelve hundred hundreds thousand thousands million millions
+billion first next last like unlike according based born died known called named used made located situated refer
+refers became become becomes considered including included include includes use uses using make makes making take
+takes taken give gives given get gets got let lets keep keeps say says said see seen found well later former formerly
+various different certain common commonly mainly especially particularly originally currently approximately generally
+typically mostly people person thing things way ways something nothing everything anything someone anyone everyone
+held written built led won drawn grown begun ran notable usual type types kind kinds part parts member members example
+examples january february march april june july august september october november december monday tuesday wednesday
+thursday friday saturday serving starring featuring consisting containing following belonging sunday day days month
+months year years decade decades century centuries
 """
 STOP = frozenset(_STOP.split())
 
