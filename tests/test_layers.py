@@ -17,7 +17,7 @@ HEIGHT = {
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/native.py", "tokenizers": "encoders/native.py", "safetensors": "encoders/native.py",
+    "openvino": "encoders/", "tokenizers": "encoders/native.py", "safetensors": "encoders/graph.py",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",

@@ -104,7 +104,7 @@ def test_a_file_that_is_not_what_its_name_says_is_a_clear_error(
     ("file", "content", "says"),
     [
         ("config.json", {"model_type": "gpt2"}, "gpt2"),
-        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}, "mean over tokens"),
+        ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "pools by pooling_mode_max_tokens"),
     ],
 )
 def test_another_kind_of_model_is_refused(
