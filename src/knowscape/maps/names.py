@@ -17,7 +17,7 @@ __all__ = ["name_regions"]
 _Ints = NDArray[np.int64]
 
 # Phrases are counted in an even sample, and at the beginning, where an article says what it is about.
-_ROWS = 60_000
+_ROWS = 40_000
 _CHARACTERS = 500
 _LONGEST = 40
 _MOST_WORDS = 3
@@ -30,8 +30,9 @@ _HUB_DEPTH, _HUB, _HUB_SAID = 20, 0.5, 0.01
 _LEAST, _ENOUGH = (2, 0.03), (4, 0.05)
 # What is said everywhere in the parent still counts a little.
 _FLOOR = 0.05
-# A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good.
-_SECOND_COVERAGE, _SECOND_SCORE = 0.4, 0.4
+# A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good;
+# the finest regions are about one thing more often.
+_SECOND_COVERAGE, _SECOND_COVERAGE_FINEST, _SECOND_SCORE = 0.4, 0.7, 0.4
 # Words that begin alike mean much the same.
 _STEM = 4
 
@@ -84,8 +85,10 @@ class _Namer:
         self._titles, self._membership = titles, membership
         sample = np.arange(0, len(titles), -(-len(titles) // _ROWS))
         rows = sample.tolist()
-        self._phrases: Phrases = find_phrases([titles[row] for row in rows], [texts[row][:_CHARACTERS] for row in rows])
         self._sampled = membership[sample]
+        self._phrases: Phrases = find_phrases(
+            [titles[row] for row in rows], [texts[row][:_CHARACTERS] for row in rows], self._sampled[:, 0]
+        )
         self._evidence = self._with_hubs(graph, sample)
         self._everywhere = _mean(self._evidence)
         self._vectors, self._sample = vectors - vectors.mean(axis=0), sample
@@ -115,7 +118,8 @@ class _Namer:
             members = np.flatnonzero(self._membership[:, level] == region)
             above = [coarser[one][self._membership[members[0], one]] for one in range(level)]
             taken = used | set(above)
-            candidates = self._candidates(ranked[region], members, above)
+            least = _SECOND_COVERAGE if level < self._membership.shape[1] - 1 else _SECOND_COVERAGE_FINEST
+            candidates = self._candidates(ranked[region], members, above, least=least)
             names[region] = next(name for name in candidates if name not in taken)
             used.add(names[region])
         return names
@@ -149,12 +153,12 @@ class _Namer:
             total += len(within) / len(rows) * np.sqrt(_mean(self._evidence[within]))
         return total**2
 
-    def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str]) -> Iterator[str]:
+    def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str], *, least: float) -> Iterator[str]:
         """Yield names, the best one first, without an end."""
         labels = [self._phrases.labels[phrase] for phrase in ranked.phrases]
         fresh = [place for place, label in enumerate(labels) if not _says_nothing_new(label, above)]
         if fresh:
-            second = self._second(ranked, labels, fresh)
+            second = self._second(ranked, labels, fresh, least=least)
             if second is not None:
                 yield f"{labels[fresh[0]]} & {labels[second]}"
         for some in ([labels[place] for place in fresh], labels):
@@ -164,14 +168,14 @@ class _Namer:
             )
         yield from self._from_titles(members)
 
-    def _second(self, ranked: _Ranked, labels: list[str], fresh: list[int]) -> int | None:
+    def _second(self, ranked: _Ranked, labels: list[str], fresh: list[int], *, least: float) -> int | None:
         """Return the place of the phrase that joins the best one in the name."""
         first = fresh[0]
         for place in fresh[1:]:
             gain = np.maximum(ranked.evidence[place] - ranked.evidence[first], 0).sum()
             if (
                 ranked.scores[place] >= _SECOND_SCORE * ranked.scores[first]
-                and gain >= _SECOND_COVERAGE * ranked.evidence[first].sum()
+                and gain >= least * ranked.evidence[first].sum()
                 and _go_together(labels[first], labels[place])
             ):
                 return place

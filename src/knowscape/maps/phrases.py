@@ -22,8 +22,9 @@ _CENTRAL, _OPENING, _PASSING = 1.0, 0.5, 0.25
 _DEFINITION = 10
 _THROUGH = ARTICLES | JOINERS | {"and", "the"}
 _MOST_PHRASES = 60_000
-# A word in such a share of the documents, and in hardly any title, is a function word in whatever language.
-_COMMON, _COMMON_SHORT, _SHORT, _IN_TITLES = 0.2, 0.05, 3, 0.03
+# A word in such a share of the documents, in hardly any title, and in no group of documents much less often than in
+# all, is a function word in whatever language.
+_COMMON, _IN_TITLES, _EVEN = 0.05, 0.03, 0.5
 # A thing that is often called "a ..." is written in the plural on the map.
 _COUNTED = 0.3
 # A noun stands at the end of a piece, or makes up the piece, in at least such a share of its uses; an adjective or a
@@ -46,20 +47,21 @@ class Phrases:
     titled: Ints
 
 
-def find_phrases(titles: Sequence[str], texts: Sequence[str]) -> Phrases:
+def find_phrases(titles: Sequence[str], texts: Sequence[str], groups: NDArray[np.int32]) -> Phrases:
     """Return the phrases that are in at least two documents, three in large corpora.
 
     A text is cut at stop words, digits and punctuation, and phrases lie within one piece (Rose and others 2010).
+    `groups` int32[documents] are large parts of the corpus, about different things.
     """
     count = len(titles)
-    return _Reader(Words(titles, texts), count).phrases(3 if count > 5_000 else 2 if count > 20 else 1)
+    return _Reader(Words(titles, texts), groups).phrases(3 if count > 5_000 else 2 if count > 20 else 1)
 
 
 class _Reader:
     """What is known of every place in the row of tokens."""
 
-    def __init__(self, words: Words, documents: int) -> None:
-        self._words, self._count = words, documents
+    def __init__(self, words: Words, groups: NDArray[np.int32]) -> None:
+        self._words, self._groups, self._count = words, groups, len(groups)
         ids = words.ids
         singular, self._plurals = _singulars(words.words)
         self._one = singular[ids]
@@ -74,8 +76,10 @@ class _Reader:
     def _stop_words(self) -> Flags:
         words = self._words
         everywhere, titled = words.frequencies(np.ones(len(words.ids), bool)), words.frequencies(words.in_title)
-        share = np.where([len(word) <= _SHORT for word in words.words], _COMMON_SHORT, _COMMON)
-        stop: Flags = (everywhere > np.maximum(share * self._count, 20)) & (titled < _IN_TITLES * everywhere)
+        stop: Flags = (everywhere > max(_COMMON * self._count, 20)) & (titled < _IN_TITLES * everywhere)
+        for group in np.unique(self._groups) if stop.any() else ():
+            within = words.frequencies(self._groups[words.documents] == group) / (self._groups == group).sum()
+            stop &= within >= _EVEN * everywhere / self._count
         stop |= np.array([too_short(word) for word in words.words])
         # Two capitals are an abbreviation where the word is hardly ever written otherwise.
         times = np.bincount(words.ids, minlength=len(words.words))
