@@ -231,16 +231,21 @@ def test_search_map_article_and_quiz_need_no_mouse(visit: Visit) -> None:
 
     for count, key in enumerate("abcDe", 1):
         visitor.press(key)
-        wait(lambda count=count: visitor.state["answered"] == count)
+        wait_for(visitor, answered=count)
         assert page.inner_text("#quiz-feedback")
         if key == "b":  # read up on it, and come back to the quiz
             visitor.press("Shift+Tab", "Enter")
             wait(lambda: visitor.state["article"] is not None)
             visitor.press("Escape")
-            wait(lambda: visitor.state["article"] is None)
+            wait_for(visitor, article=None)
         asked = visitor.state["question"]
         visitor.press("Enter" if count % 2 else "n")
-        wait(lambda asked=asked: visitor.state["question"] != asked)
+        wait_for(visitor, asked=asked)
+
+
+def wait_for(visitor: Visitor, *, asked: str | None = None, **expected: Any) -> None:
+    """Wait until the state is as expected and the question is another than the one asked."""
+    wait(lambda: expected.items() <= visitor.state.items() and visitor.state["question"] != asked)
 
 
 def test_search_by_mouse_marks_hits_and_opens_an_article(visit: Visit) -> None:

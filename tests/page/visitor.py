@@ -32,7 +32,8 @@ class Visitor:
     """A page and what went wrong on it: messages on the console, errors, requests to other addresses."""
 
     def __init__(self, page: Any, address: str) -> None:
-        self.page, self.address, self.faults = page, address, []
+        self.page, self.address = page, address
+        self.faults: list[str] = []
         page.on("console", lambda message: self.faults.append(message.text))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.context.route("**/*", self._let_through)

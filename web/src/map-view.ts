@@ -270,9 +270,9 @@ export class MapView {
   private draw(now: number, moving: boolean): void {
     if (!this.palette) return;
     this.lastFrame = performance.now();
-    // Only a moving view may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
-    const travelling = this.travel !== null || this.restless;
-    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving: travelling });
+    // Only a moving view or land may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
+    const inMotion = this.travel !== null || this.restless || (this.rise > 0 && this.rise < 1);
+    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving: inMotion });
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
     if (fading) this.frames.request();
