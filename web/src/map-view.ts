@@ -32,6 +32,8 @@ const REST_MS = 240;
 const MANY_HITS = 60;
 /** From near, points are this many pixels apart on average: then they have titles. */
 const NEAR = 1.1 * TITLE_ROOM;
+/** From this width on, cards stand beside the map rather than over it. */
+const WIDE = 860;
 /** A place in sight is at least this many pixels inside the free part. */
 const SIGHT = 34;
 
@@ -57,6 +59,8 @@ export class MapView {
   private travel: Tick | null = null;
   private goal = this.camera.look();
   private covered: Rect[] = [];
+  /** How far the article reaches into a wide window from the left. */
+  private beside = 0;
   private lastChange = 0;
   private restless = false;
   private lastFrame = 0;
@@ -185,12 +189,14 @@ export class MapView {
         x1: box.right - frame.left,
         y1: box.bottom - frame.top,
       }));
+    const article = byId("article");
+    this.beside = !article.hidden && frame.width > WIDE ? article.getBoundingClientRect().right - frame.left : 0;
     this.frames.request();
   }
 
   private insets(): Insets {
     const { width, height } = this.camera;
-    const insets = { top: 0, right: 0, bottom: 0, left: 0 };
+    const insets = { top: 0, right: 0, bottom: 0, left: this.beside };
     for (const { x0, x1 } of this.covered) {
       if (x0 >= width * 0.45 && x1 - x0 > 200) insets.right = Math.max(insets.right, width - x0);
     }
@@ -206,7 +212,7 @@ export class MapView {
   /** A little air around, and on a wide window part of the left cards' width: the corners of a map are mostly sea. */
   private fitInsets(): Insets {
     const { top, right, bottom, left } = this.insets();
-    const wide = this.camera.width > 760;
+    const wide = this.camera.width > WIDE;
     return wide
       ? {
           top: top + 36,
