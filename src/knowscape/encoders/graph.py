@@ -108,6 +108,18 @@ class _Graph:
         if self._activation not in (*_GELU, "relu"):
             raise UsageError(f"The activation {self._activation!r} is not known. Known: {', '.join(_GELU)}, relu.")
         self._weights = {_without_prefix(name): tensor for name, tensor in load_file(weights).items()}
+        self._refuse_contradictions(config)
+
+    def _refuse_contradictions(self, config: Mapping[str, Any]) -> None:
+        """Raise UsageError for what would give wrong vectors, or fail only when the first long text comes."""
+        kind = config.get("position_embedding_type", "absolute")
+        if kind != "absolute":
+            raise UsageError(f"The native encoder knows absolute positions; this model has {kind!r} ones.")
+        if self._hidden % self._heads:
+            raise UsageError(f"A hidden size of {self._hidden} does not divide into {self._heads} attention heads.")
+        there, named = len(self._tensor("embeddings.position_embeddings.weight")), config["max_position_embeddings"]
+        if there < int(named):
+            raise UsageError(f"The weights have {there} positions, config.json names {named}.")
 
     def model(self, pooling: str, normalised: bool) -> Any:
         import openvino
@@ -117,8 +129,11 @@ class _Graph:
         mask = op.parameter([-1, -1], np.float32, "mask")
         length = op.gather(op.shape_of(ids, "i32"), self._integers(1), self._constant(np.int32(0)))
         x = self._embeddings(ids, length)
-        unseen = op.subtract(self._axis(self._axis(mask, 1), 1), self._constant(np.float32(1)))
-        bias = self._with_relative(op.multiply(unseen, self._constant(np.float32(1e9))), length)
+        # Chosen, not computed as (mask - 1) * 1e9: in bf16 that does not cancel to zero for the tokens that are seen,
+        # and swamps their scores (cosine to fp32 0.15 at the least).
+        seen = op.greater(self._axis(self._axis(mask, 1), 1), self._constant(np.float32(0)))
+        bias = op.select(seen, self._constant(np.float32(0)), self._constant(np.float32(-1e9)))
+        bias = self._with_relative(bias, length)
         for layer in range(self._layers):
             x = self._layer(x, bias, self._names.layer.format(layer))
         pooled = self._mean(x, mask) if pooling == "mean" else self._first(x)
