@@ -1,6 +1,7 @@
 """The folder list is the architecture: imports run one way, and heavy ones stand where they are named."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ HOME = {
     "openvino": "encoders/", "tokenizers": "encoders/native.py", "safetensors": "encoders/graph.py",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
+    "a computed name": "corpus/safe_pickle.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
     "uvicorn": "page/server.py", "typer": "cli/", "rich": "progress.py",
 }  # fmt: skip
@@ -33,9 +35,15 @@ def imports(path: Path) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports by dots"
-            yield f"{node.module}.{node.names[0].name}" if node.module == "knowscape" else str(node.module)
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
-            yield ast.literal_eval(node.args[0])
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Call) and _called(node.func) in {"import_module", "__import__"}:
+            # A computed name can be anything: only the reader of pickles may have one, behind its allow-list.
+            computed = not isinstance(node.args[0], ast.Constant)
+            yield "a computed name" if computed else ast.literal_eval(node.args[0])
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.name != "__init__.py")
@@ -61,6 +69,34 @@ def test_importing_everything_prints_nothing_and_writes_nothing(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import faiss.contrib", ["faiss.contrib"]),
+        ("from knowscape import errors, embed", ["knowscape.errors", "knowscape.embed"]),
+        ("def f():\n    from openvino import opset13", ["openvino.opset13"]),
+        ("class C:\n    def f(self):\n        import a, b", ["a", "b"]),
+        ("import importlib\nimportlib.import_module('torch')", ["importlib", "torch"]),
+        ("__import__('torch')", ["torch"]),
+        ("__import__('tor' + 'ch')", ["a computed name"]),
+    ],
+)
+def test_no_way_of_importing_escapes_these_tests(tmp_path: Path, code: str, found: list[str]) -> None:
+    (tmp_path / "a.py").write_text(code)
+    assert list(imports(tmp_path / "a.py")) == found
+
+
+def test_the_order_of_the_layers_is_the_one_in_the_architecture_document() -> None:
+    text = (ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.split("## Layers")[1].split("\n\n")[0].replace("\n", " ")
+    layers = [re.findall(r"`(\w+)`", layer.split(" (")[0]) for layer in section.split(" > ")]
+    named = [(room, depth) for depth, layer in enumerate(layers) for room in layer]
+    assert {room for room, _ in named} == set(HEIGHT)
+    for one, depth in named:
+        for other, below in named:
+            assert depth >= below or HEIGHT[one] > HEIGHT[other], f"{one} stands above {other} in the document"
 
 
 def test_modules_stay_short() -> None:

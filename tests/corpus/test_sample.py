@@ -43,6 +43,19 @@ def test_there_are_sixty_questions_with_four_different_options_on_many_topics() 
     assert {q.source_article for q in QUESTIONS} <= set(ARTICLES.titles)
 
 
+def test_ids_are_unique_in_the_files_themselves() -> None:
+    """Before any reader could have dropped a repeat."""
+    articles = [json.loads(line)["id"] for line in sample_articles_path().read_text(encoding="utf-8").splitlines()]
+    questions = json.loads(sample_questions_path().read_text(encoding="utf-8"))
+    assert len(set(articles)) == len(articles) == len(ARTICLES)
+    names = [question.get("id", question["question"]) for question in questions]
+    assert len(set(names)) == len(names) == len(QUESTIONS)
+
+
+def test_no_topic_takes_more_than_a_fifth_of_the_quiz() -> None:
+    assert max(Counter(q.topic for q in QUESTIONS).values()) <= len(QUESTIONS) / 5
+
+
 def test_the_place_of_the_right_option_gives_nothing_away() -> None:
     places = Counter(q.correct_index for q in QUESTIONS)
     assert set(places) == {0, 1, 2, 3}
@@ -57,7 +70,7 @@ def test_the_length_of_the_right_option_gives_nothing_away(rank: int, what: str)
 
 
 def test_the_wording_of_the_question_gives_nothing_away() -> None:
-    """The option that shares most words with the question is the right one in at most two of five."""
+    """The option that shares more words with the question than any other is the right one in at most one of ten."""
 
     def words(text: str) -> set[str]:
         return set(re.findall(r"[a-z]{4,}", text.lower()))
