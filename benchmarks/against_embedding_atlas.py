@@ -104,7 +104,9 @@ def main() -> None:
     vectors = np.stack(table["vector"].to_numpy())
     graph = neighbour_graph(vectors)
     ours = np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()])
-    recall = [neighbour_recall(graph, places, 5).mean() for places in (ours, peer_coordinates(folder / "peer.zip"))]
+    recall = [
+        neighbour_recall(graph, places, [5])[5].mean() for places in (ours, peer_coordinates(folder / "peer.zip"))
+    ]
     questions = subprocess.run([*knowscape, "map", str(atlas), "--json"], check=True, capture_output=True, text=True)
     print(f"questions' top-5 overlap {json.loads(questions.stdout)['question_overlap']:.3f}")
     print(f"articles            {len(ours):>10,}")

@@ -27,19 +27,19 @@ class Atlas:
     """What one atlas folder holds; nothing is read before it is asked for."""
 
     def __init__(self, folder: AtlasFolder) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def __repr__(self) -> str:
-        return f"Atlas({str(self._folder.path)!r})"
+        return f"Atlas({str(self.folder.path)!r})"
 
     @property
     def path(self) -> Path:
-        return self._folder.path
+        return self.folder.path
 
     @cached_property
     def corpus(self) -> Corpus:
         """The documents; UsageError where none were put in."""
-        table = self._folder.corpus.read()
+        table = self.folder.corpus.read()
         if table is None:
             raise UsageError(f"{self.path} holds no corpus. Make it with: knowscape build CORPUS -o {self.path}")
         return Corpus(table)
@@ -47,12 +47,12 @@ class Atlas:
     @cached_property
     def questions(self) -> list[Question]:
         """The quiz questions, an empty list where there are none."""
-        path = self._folder.questions()
+        path = self.folder.questions()
         return read_questions(path) if path.is_file() else []
 
     def model(self, name: str | None = None) -> tuple[str, str]:
         """Return name and fingerprint of a model that the corpus was embedded with, the last one by default."""
-        info = self._folder.info()
+        info = self.folder.info()
         models: dict[str, str] = info.get("models", {})
         chosen = name or info.get("model")
         if chosen is None or chosen not in models:
@@ -64,12 +64,12 @@ class Atlas:
 
     def vectors(self, model: str | None = None) -> NDArray[np.float32]:
         """Return float32[documents, dimension] in the order of the corpus."""
-        return self._folder.vectors(*self.model(model)).read(self.corpus.text_digests)
+        return self.folder.vectors(*self.model(model)).read(self.corpus.text_digests)
 
     def question_vectors(self, model: str | None = None) -> NDArray[np.float32]:
         """Return float32[questions, dimension]; KnowscapeError where there are no questions."""
         digests = [sha256_text(question.embedding_text) for question in self.questions]
-        return self._folder.question_vectors(*self.model(model)).read(digests)
+        return self.folder.question_vectors(*self.model(model)).read(digests)
 
     def map(self, model: str | None = None) -> KnowledgeMap:
         """Return the knowledge map; UsageError where none was made."""
@@ -80,12 +80,12 @@ class Atlas:
         return found
 
     def map_if_any(self, name: str) -> KnowledgeMap | None:
-        folder = self._folder.map(name)
+        folder = self.folder.map(name)
         return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
 
     def check(self, *, full: bool = False) -> list[str]:
         """Return what is wrong, one sentence each, an empty list where all is well; `full` reads every byte."""
-        folder = self._folder
+        folder = self.folder
         faults = folder.corpus.check(full=full)
         for store in folder.vector_stores():
             faults += store.check(full=full)
@@ -106,18 +106,18 @@ class Atlas:
             questions = self.questions
         except UsageError as error:
             return [f"The questions are damaged: {error} Build again with -q."]
-        name = self._folder.info().get("model")
+        name = self.folder.info().get("model")
         if not questions or name is None:
             return []
-        done = self._folder.question_vectors(*self.model(name)).done()
+        done = self.folder.question_vectors(*self.model(name)).done()
         gaps = sum(sha256_text(question.embedding_text) not in done for question in questions)
         return [f"{gaps:,} questions have no vector of {name}."] if gaps else []
 
     def _check_rows(self, name: str) -> list[str]:
         """Every document has a vector, and the map shows this corpus."""
-        if not self._folder.corpus.exists():
+        if not self.folder.corpus.exists():
             return [f"The corpus is missing, and there are vectors of {name}. Build again with the same CORPUS."]
-        done = self._folder.vectors(*self.model(name)).done()
+        done = self.folder.vectors(*self.model(name)).done()
         gaps = sum(digest not in done for digest in self.corpus.text_digests)
         faults = [f"{gaps:,} documents have no vector of {name}."] if gaps else []
         try:

@@ -54,10 +54,11 @@ def build(
     put_corpus(folder, corpus)
     if questions is not None:
         put_questions(folder, questions if not isinstance(questions, str | Path) else read_questions(questions))
-    embed_corpus(folder, model, device=device, progress=progress)
-    map_atlas(folder, options or MapOptions(), progress=progress)
-    make_page(folder, progress=progress)
-    return Atlas(folder)
+    atlas = Atlas(folder)
+    embed_corpus(atlas, model, device=device, progress=progress)
+    map_atlas(atlas, options or MapOptions(), progress=progress)
+    make_page(atlas, progress=progress)
+    return atlas
 
 
 def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
@@ -74,11 +75,10 @@ def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
     write_json(folder.questions(), [question.to_json() for question in questions])
 
 
-def embed_corpus(folder: AtlasFolder, model: str, *, device: str = "auto", progress: Progress = SILENT) -> Encoder:
+def embed_corpus(atlas: Atlas, model: str, *, device: str = "auto", progress: Progress = SILENT) -> Encoder:
     """Embed every document and question that has no vector under this model yet."""
-    atlas = Atlas(folder)
     encoder = load_encoder(model, device=device, progress=progress)
-    spec, corpus, questions = encoder.spec, atlas.corpus, atlas.questions
+    folder, spec, corpus, questions = atlas.folder, encoder.spec, atlas.corpus, atlas.questions
     vectors = folder.vectors(spec.name, spec.fingerprint)
     embed(corpus.texts, corpus.ids, corpus.text_digests, encoder=encoder, store=vectors, progress=progress)
     if questions:
@@ -98,13 +98,12 @@ def embed_corpus(folder: AtlasFolder, model: str, *, device: str = "auto", progr
 
 
 def map_atlas(
-    folder: AtlasFolder, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT
+    atlas: Atlas, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT
 ) -> KnowledgeMap:
     """Lay the documents and questions out, name the regions and measure how far the map can be trusted.
 
     A map that was made from the same vectors and questions with the same options is kept.
     """
-    atlas = Atlas(folder)
     name, fingerprint = atlas.model(model)
     corpus, questions = atlas.corpus, atlas.questions
     about = {
@@ -120,7 +119,7 @@ def map_atlas(
     vectors = atlas.vectors(name)
     made = make_map(
         vectors=vectors,
-        graph=_graph(folder, name, fingerprint, vectors, corpus.digest, progress),
+        graph=_graph(atlas.folder, name, fingerprint, vectors, corpus.digest, progress),
         question_vectors=atlas.question_vectors(name) if questions else None,
         document_ids=corpus.ids,
         question_ids=[question.id for question in questions],
@@ -131,7 +130,7 @@ def map_atlas(
         about=about,
         progress=progress,
     )
-    made.save(folder.map(name))
+    made.save(atlas.folder.map(name))
     return made
 
 
@@ -154,19 +153,18 @@ def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
     return graph
 
 
-def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progress = SILENT) -> Path:
+def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SILENT) -> Path:
     """Write the page of the atlas's map and return its folder."""
-    atlas = Atlas(folder)
     name, _ = atlas.model(model)
     made, corpus = atlas.map(name), atlas.corpus
     count = len(corpus)
     if made.about.get("corpus") != corpus.digest:
-        raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {folder.path}")
+        raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
     with progress.stage("Page"):
         build_page(
-            folder.page(),
+            atlas.folder.page(),
             head={
-                "title": _title(folder.path.name),
+                "title": _title(atlas.path.name),
                 "model": name,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "quality": made.quality.to_json(),
@@ -179,7 +177,7 @@ def make_page(folder: AtlasFolder, *, model: str | None = None, progress: Progre
             levels=made.regions.levels,
             questions=_page_questions(atlas, made, name),
         )
-    return folder.page()
+    return atlas.folder.page()
 
 
 def _title(name: str) -> str:

@@ -93,13 +93,14 @@ def embed(
     json: Json = False,
 ) -> None:
     """Embed CORPUS into an atlas; the first stage of build."""
+    from knowscape.atlas import Atlas
     from knowscape.build import embed_corpus, put_corpus
     from knowscape.store.atlas import AtlasFolder
 
     documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
-    encoder = embed_corpus(folder, model, device=device, progress=_progress())
+    encoder = embed_corpus(Atlas(folder), model, device=device, progress=_progress())
     show({"atlas": str(out), "documents": len(documents), "model": encoder.spec.name}, as_json=json)
 
 
@@ -115,15 +116,14 @@ def map_(
 ) -> None:
     """Lay out an embedded atlas, with the questions where they are given."""
     from knowscape.build import embed_corpus, map_atlas, put_questions
-    from knowscape.store.atlas import AtlasFolder
 
-    folder = AtlasFolder.open(atlas)
-    name = _open(atlas).model(model)[0]
+    opened = _open(atlas)
+    name = opened.model(model)[0]
     chosen = _questions(questions, max_questions)
     if chosen is not None:
-        put_questions(folder, chosen)
-        embed_corpus(folder, name, progress=_progress())
-    made = map_atlas(folder, _options(padding, seed), model=name, progress=_progress())
+        put_questions(opened.folder, chosen)
+        embed_corpus(opened, name, progress=_progress())
+    made = map_atlas(opened, _options(padding, seed), model=name, progress=_progress())
     show({"atlas": str(atlas), "model": name, **made.quality.to_json()}, as_json=json)
 
 
@@ -131,9 +131,8 @@ def map_(
 def page(atlas: AtlasPath, json: Json = False) -> None:
     """Write the page of an atlas that has a map."""
     from knowscape.build import make_page
-    from knowscape.store.atlas import AtlasFolder
 
-    written = make_page(AtlasFolder.open(atlas), progress=_progress())
+    written = make_page(_open(atlas), progress=_progress())
     show({"page": str(written)}, as_json=json)
 
 

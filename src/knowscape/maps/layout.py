@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.maps.descent import Descent
 from knowscape.maps.neighbours import NeighbourGraph
-from knowscape.maps.repulsion import FourierRepulsion
+from knowscape.maps.repulsion import FourierRepulsion, tree_repulsion
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["Layout", "LayoutOptions", "lay_out", "normalise", "replace_questions"]
@@ -150,28 +151,15 @@ def _affinities(graph: NeighbourGraph, question_neighbours: NDArray[np.int32], p
 def _optimise(
     start: NDArray[np.float64], affinities: Any, options: LayoutOptions, progress: Progress
 ) -> NDArray[np.float32]:
-    from openTSNE import TSNEEmbedding
-    from openTSNE.affinity import PrecomputedAffinities
-
-    embedding: Any = TSNEEmbedding(
-        start,
-        PrecomputedAffinities(affinities),
-        n_jobs=-1,
-        random_state=options.seed,
-        negative_gradient_method=FourierRepulsion() if len(start) >= _FOURIER_POINTS else "bh",
-    )
-    steps = options.early_iterations + options.iterations
-    with progress.stage("Layout", total=steps) as stage:
-        for exaggeration, momentum, left in (
-            (_EXAGGERATION, 0.5, options.early_iterations),
-            (1, 0.8, options.iterations),
-        ):
-            embedding *= max(1.0, _LEAST_SPREAD / max(float(np.std(embedding)), 1e-30)) if exaggeration == 1 else 1.0
-            for begin in range(0, left, 50):
-                count = min(50, left - begin)
-                rate = len(start) / exaggeration
-                embedding.optimize(
-                    count, exaggeration=exaggeration, momentum=momentum, learning_rate=rate, inplace=True
-                )
-                stage.advance(count)
-    return np.asarray(embedding, dtype=np.float32)
+    repulsion = FourierRepulsion() if len(start) >= _FOURIER_POINTS else tree_repulsion
+    descent = Descent(start, affinities, repulsion)
+    with progress.stage("Layout", total=options.early_iterations + options.iterations) as stage:
+        for _ in range(options.early_iterations):
+            descent.step(exaggeration=_EXAGGERATION, momentum=0.5)
+            stage.advance(1)
+        spread = max(float(np.std(descent.points)), 1e-30)
+        descent.points *= max(1.0, _LEAST_SPREAD / spread)
+        for _ in range(options.iterations):
+            descent.step(exaggeration=1, momentum=0.8)
+            stage.advance(1)
+    return descent.points.astype(np.float32)

@@ -110,8 +110,8 @@ class _Namer:
 
     def names(self, level: int, coarser: list[list[str]]) -> list[str]:
         """Return the names of a level's regions; where two want the same, the one it fits better has it."""
-        regions = range(int(self._membership[:, level].max()) + 1)
-        ranked = [self._ranked(level, region) for region in regions]
+        ranked = self._ranked(level)
+        regions = range(len(ranked))
         names = [""] * len(regions)
         used: set[str] = set()
         for region in sorted(regions, key=lambda region: (-ranked[region].best, region)):
@@ -124,34 +124,51 @@ class _Namer:
             used.add(names[region])
         return names
 
-    def _ranked(self, level: int, region: int) -> _Ranked:
-        """Rank phrases by how much they are of the region, of its parts alike, and not of what lies beside it."""
-        rows = np.flatnonzero(self._sampled[:, level] == region)
-        if not len(rows) or not self._evidence.shape[1]:
-            return _Ranked([], [], np.empty((0, 0), np.float32))
-        here = _mean(self._evidence[rows])
-        lift = _log_ratio(here, self._everywhere)
-        if level:
-            around = self._sampled[:, level - 1] == self._sampled[rows[0], level - 1]
-            if around.sum() > len(rows):
-                lift = np.maximum(lift / 2 + _log_ratio(here, _mean(self._evidence[around])), _FLOOR * lift)
-        near = self._directions @ _unit(self._vectors[self._sample[rows]].mean(axis=0, keepdims=True))[0]
-        said = self._phrases.table[rows].getnnz(axis=0)
-        score = self._spread(rows) * np.maximum(lift, 0) * np.maximum(near, 0) ** 2 * self._phrases.subject
-        touched = np.asarray((self._evidence[rows] > 0).sum(axis=0)).ravel()
-        score *= np.minimum(1, said / max(_ENOUGH[0], _ENOUGH[1] * len(rows)))
-        score *= touched >= max(_LEAST[0], _LEAST[1] * len(rows))
-        best = [int(phrase) for phrase in np.argsort(-score, kind="stable")[:_TRIED] if score[phrase] > 0]
-        return _Ranked(best, score[best].tolist(), self._evidence[rows][:, best].toarray().T)
+    def _ranked(self, level: int) -> list[_Ranked]:
+        """Rank phrases by how much they are of a region, of its parts alike, and not of what lies beside it."""
+        members = self._members(level)
+        here, spread, sizes = _over(members @ self._evidence, members), self._spread(level), members.getnnz(axis=1)
+        touched, said = members @ _signs(self._evidence), members @ _signs(self._phrases.table)
+        wider = self._members(level - 1) if level else None
+        beside = _over(wider @ self._evidence, wider) if wider is not None else None
+        ranked = []
+        for region, size in enumerate(sizes):
+            rows = members[region].indices
+            phrases = np.flatnonzero(_row(touched, region) >= max(_LEAST[0], _LEAST[1] * size))
+            share = _row(here, region)[phrases]
+            lift = _log_ratio(share, self._everywhere[phrases])
+            if len(phrases) and wider is not None and beside is not None:
+                parent = self._sampled[rows[0], level - 1]
+                if wider[parent].nnz > size:
+                    narrower = _log_ratio(share, _row(beside, parent)[phrases])
+                    lift = np.maximum(lift / 2 + narrower, _FLOOR * lift)
+            middle = self._vectors[self._sample[rows]].sum(axis=0, keepdims=True)
+            near = self._directions[phrases] @ _unit(middle)[0]
+            score = _row(spread, region)[phrases] * np.maximum(lift, 0) * np.maximum(near, 0) ** 2
+            score *= self._phrases.subject[phrases]
+            score *= np.minimum(1, _row(said, region)[phrases] / max(_ENOUGH[0], _ENOUGH[1] * size))
+            order = np.argsort(-score, kind="stable")[:_TRIED]
+            order = order[score[order] > 0]
+            best = phrases[order]
+            ranked.append(_Ranked(best.tolist(), score[order].tolist(), self._evidence[rows][:, best].toarray().T))
+        return ranked
 
-    def _spread(self, rows: _Ints) -> NDArray[np.float64]:
-        """Return each phrase's share of the articles, less where few of the finest regions have it to themselves."""
-        fine = self._sampled[rows, -1]
-        total = np.zeros(self._evidence.shape[1])
-        for part in np.unique(fine):
-            within = rows[fine == part]
-            total += len(within) / len(rows) * np.sqrt(_mean(self._evidence[within]))
-        return total**2
+    def _members(self, level: int) -> Any:
+        """Return sparse float32[regions, sample]: 1 where an article of the sample is in a region of the level."""
+        from scipy import sparse
+
+        own = self._sampled[:, level]
+        shape = (int(self._membership[:, level].max()) + 1, len(own))
+        return sparse.csr_matrix((np.ones(len(own), np.float32), (own, np.arange(len(own)))), shape=shape)
+
+    def _spread(self, level: int) -> Any:
+        """Return sparse float[regions, phrases]: each phrase's share of the articles, evened out.
+
+        It is the square of the mean of the roots of the shares in the finest regions, and so less than the share where
+        few of those have the phrase to themselves.
+        """
+        finest, own = self._members(-1), self._members(level)
+        return _over((own @ finest.T) @ _over(finest @ self._evidence, finest).sqrt(), own).power(2)
 
     def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str], *, least: float) -> Iterator[str]:
         """Yield names, the best one first, without an end."""
@@ -212,6 +229,23 @@ def _log_ratio(here: NDArray[Any], everywhere: NDArray[Any]) -> NDArray[Any]:
 
 def _mean(table: Any) -> NDArray[np.float64]:
     return np.asarray(table.mean(axis=0), dtype=np.float64).ravel()
+
+
+def _over(sums: Any, members: Any) -> Any:
+    """Return the sums [regions, columns] divided by how many members each region has."""
+    from scipy import sparse
+
+    return sparse.diags(1 / np.maximum(1, members.getnnz(axis=1))) @ sums
+
+
+def _signs(table: Any) -> Any:
+    """Return a table with 1 wherever there was more than 0."""
+    return (table > 0).astype(np.float32)
+
+
+def _row(table: Any, row: int) -> NDArray[Any]:
+    dense: NDArray[Any] = table[row].toarray()[0]
+    return dense
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

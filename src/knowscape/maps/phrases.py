@@ -75,11 +75,12 @@ class _Reader:
 
     def _stop_words(self) -> Flags:
         words = self._words
-        everywhere, titled = words.frequencies(np.ones(len(words.ids), bool)), words.frequencies(words.in_title)
+        said = words.said(np.ones(len(words.ids), bool))
+        everywhere, titled = said.getnnz(axis=0), words.said(words.in_title).getnnz(axis=0)
         stop: Flags = (everywhere > max(_COMMON * self._count, 20)) & (titled < _IN_TITLES * everywhere)
         for group in np.unique(self._groups) if stop.any() else ():
-            within = words.frequencies(self._groups[words.documents] == group) / (self._groups == group).sum()
-            stop &= within >= _EVEN * everywhere / self._count
+            within = said[self._groups == group][:, stop].getnnz(axis=0) / (self._groups == group).sum()
+            stop[stop] = within >= _EVEN * everywhere[stop] / self._count
         stop |= np.array([too_short(word) for word in words.words])
         # Two capitals are an abbreviation where the word is hardly ever written otherwise.
         times = np.bincount(words.ids, minlength=len(words.words))

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["ARTICLES", "BREAK", "END", "JOINERS", "STOP", "Words", "too_short"]
 
 BREAK, END = 0, 1
+_ENDS, _END = ".!?\u3002\uff01\uff1f", ". "
 
 ARTICLES = frozenset({"a", "an"})
 JOINERS = frozenset({"of", "de", "del", "der", "des", "di", "do", "du", "von"})
@@ -49,20 +51,23 @@ class Words:
     """
 
     def __init__(self, titles: Sequence[str], texts: Sequence[str]) -> None:
-        self._numbers: dict[str, int] = {}
-        self._after_title: Counter[int] = Counter()
-        self.spellings: dict[int, Counter[str]] = {}
-        ids: list[int] = []
+        forms: defaultdict[str, int] = defaultdict()
+        forms.default_factory = forms.__len__
+        number, find = forms.__getitem__, _token().findall
+        row: list[int] = [number(_END)]
         lengths: list[int] = []
         for title, text in zip(titles, texts, strict=True):
-            head, body = self._read(title), self._read(text)
-            self._note_copula(head, body)
-            lengths += (len(head) + 1, len(body) + 1)
-            ids += [*head, END, *body, END]
-        self.ids = np.array(ids, np.int64)
+            for piece in (title, text):
+                before = len(row)
+                # The space makes the last full stop one that ends a sentence.
+                row += map(number, find(piece + " "))
+                row.append(0)
+                lengths.append(len(row) - before)
+        of_form = self._read_forms(list(forms), np.bincount(row))
+        self.ids = of_form[row[1:]]
         self.documents = np.repeat(np.repeat(np.arange(len(titles)), 2), lengths)
         self.in_title = np.repeat(np.tile([True, False], len(titles)), lengths)
-        self.words = ["", "", *self._numbers]
+        self._after_title = self._count_after_titles(lengths)
 
     def numbers(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Return the numbers of those `words` that occur."""
@@ -74,40 +79,58 @@ class Words:
         learned = [word for word, times in self._after_title.items() if times >= enough]
         return np.union1d(self.numbers(COPULAS), np.array(learned, np.int64))
 
-    def frequencies(self, where: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return int64[words]: in how many documents each word is, counting the tokens `where` only."""
-        size = len(self.words)
-        pairs = np.unique(self.documents[where] * size + self.ids[where])
-        return np.bincount(pairs % size, minlength=size)
+    def said(self, where: NDArray[np.bool_]) -> Any:
+        """Return sparse float32[documents, words]: 1 where a document says a word, in the tokens `where` only."""
+        from scipy import sparse
 
-    def _read(self, text: str) -> list[int]:
-        found: list[int] = []
-        for match in _token().finditer(text):
-            group = match.lastindex
-            found.append(BREAK if group is None else END if group == 2 else self._number(match.group()))
+        places = self.documents[where], self.ids[where]
+        shape = int(self.documents[-1]) + 1, len(self.words)
+        table = sparse.csr_matrix((np.ones(len(places[0]), np.float32), places), shape=shape)
+        table.data[:] = 1
+        return table
+
+    def _read_forms(self, forms: list[str], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return every form's number, and note how words are written; `forms` are tokens as they stand in a text."""
+        self._numbers: dict[str, int] = {}
+        self.spellings: dict[int, Counter[str]] = {}
+        numbers = np.full(len(forms), BREAK, np.int64)
+        is_word = _word().fullmatch
+        for form, written in enumerate(forms):
+            if written[0] in _ENDS:
+                numbers[form] = END if len(written) > 1 else BREAK
+            elif is_word(written):
+                plain = written[:-2] if written[-2:] in ("'s", "\u2019s") else written
+                word = plain.lower()
+                number = numbers[form] = self._numbers.setdefault(word, len(self._numbers) + 2)
+                if plain[1:] != word[1:]:
+                    self.spellings.setdefault(int(number), Counter())[plain] += int(times[form])
+        self.words = ["", "", *self._numbers]
+        return numbers
+
+    def _count_after_titles(self, lengths: list[int]) -> Counter[int]:
+        """Count the words that follow an article's title where its text begins with it."""
+        found: Counter[int] = Counter()
+        ids, start = self.ids.tolist(), 0
+        for head, body in zip(lengths[::2], lengths[1::2], strict=True):
+            text, size = start + head, head - 1
+            if 0 < size < body and ids[start : start + size] == ids[text : text + size] and ids[text + size] > END:
+                found[ids[text + size]] += 1
+            start = text + body
         return found
 
-    def _number(self, written: str) -> int:
-        if written[-2:] in ("'s", "\u2019s"):
-            written = written[:-2]
-        word = written.lower()
-        number = self._numbers.setdefault(word, len(self._numbers) + 2)
-        if written[1:] != word[1:]:
-            self.spellings.setdefault(number, Counter())[written] += 1
-        return number
 
-    def _note_copula(self, title: list[int], body: list[int]) -> None:
-        if title and len(body) > len(title) and body[: len(title)] == title and body[len(title)] > END:
-            self._after_title[body[len(title)]] += 1
+@cache
+def _word() -> re.Pattern[str]:
+    """Return what a word is: letters with their combining marks, hyphens and apostrophes between them."""
+    marks = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
+    letter = rf"[^\W\d_][{re.escape(marks)}]*+"
+    return re.compile(rf"(?:{letter})++(?:['\u2019\-](?:{letter})++)*+")
 
 
 @cache
 def _token() -> re.Pattern[str]:
-    """Return what a token is: a word with its combining marks, the end of a sentence, or anything that is no space."""
-    marks = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
-    letter = rf"[^\W\d_][{re.escape(marks)}]*"
-    word = rf"(?:{letter})+(?:['\u2019\-](?:{letter})+)*"
-    return re.compile(rf"({word})(?![\d_])|([.!?\u3002\uff01\uff1f](?=\s|$))|[^\s]")
+    """Return what a token is: a word, the end of a sentence with its space, letters with digits, or any other sign."""
+    return re.compile(rf"{_word().pattern}(?![\d_])|[{_ENDS}]\s|\w+|\S")
 
 
 def too_short(word: str) -> bool:
