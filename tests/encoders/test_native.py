@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from knowscape.encoders import native
 from knowscape.encoders.catalogue import CATALOGUE, DEFAULT_MODEL, entry
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.native import NativeEncoder
@@ -64,6 +65,17 @@ def test_batches_of_any_size_give_the_same_vectors(weights: Path) -> None:
     spec = CATALOGUE[DEFAULT_MODEL].spec
     small, large = (NativeEncoder(spec, weights, precision="f32", batch_tokens=n) for n in (1, 100_000))
     np.testing.assert_allclose(small.encode_documents(TEXTS), large.encode_documents(TEXTS), atol=2e-6)
+
+
+def test_bf16_is_used_only_where_it_agrees_with_fp32(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor's word is not enough; where this one lacks bf16, OpenVINO computes it in another way."""
+    spec = CATALOGUE[DEFAULT_MODEL].spec
+    monkeypatch.setattr(native, "_computes_bf16", lambda core: True)
+    chosen = NativeEncoder(spec, weights)
+    cosine = (chosen.encode_documents(TEXTS) * np.load(REFERENCE)["vectors"]).sum(axis=1)
+    assert cosine.min() >= (0.9999 if chosen.precision == "f32" else 0.999)
+    monkeypatch.setattr(native, "_LEAST_COSINE", 1.1)
+    assert NativeEncoder(spec, weights).precision == "f32"
 
 
 def copy(weights: Path, folder: Path) -> Path:

@@ -18,10 +18,19 @@ __all__ = ["NativeEncoder"]
 _BATCH_TOKENS = 1024
 # Longer texts are cut before they are tokenised: no word piece in use is as long as this.
 _CHARACTERS_PER_TOKEN = 100
+# Texts on which bf16 must agree with fp32: of every length, and in batches with and without padding.
+_SENTENCE = "Neighbours on the map are neighbours in meaning, from the sun to a cell. "
+_CANARIES = ("a", "sun", _SENTENCE, "1234 # ?", _SENTENCE * 3, _SENTENCE[::-1], _SENTENCE * 12, _SENTENCE * 40)
+_LEAST_COSINE = 0.999
 
 
 class NativeEncoder:
-    """A model of one of ARCHITECTURES on the CPU; bf16 where the processor computes in it, fp32 elsewhere."""
+    """A model of one of ARCHITECTURES on the CPU.
+
+    `precision` is f32, bf16 or auto: bf16 where the processor computes in it and a few texts get the same vectors as
+    in fp32, else fp32. bf16 is several times faster on some processors and wrong on others
+    (openvinotoolkit/openvino#38256).
+    """
 
     def __init__(
         self, spec: EncoderSpec, folder: Path, *, precision: str = "auto", batch_tokens: int = _BATCH_TOKENS
@@ -36,17 +45,23 @@ class NativeEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.max_tokens)
-        core = openvino.Core()
-        if precision == "auto":
-            precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-        self.precision = precision
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-        compiled = core.compile_model(graph, "CPU", options)
-        # Requests of our own and no callback: openvino's queue hands results over on a thread that waits for the
-        # interpreter, and its end, which holds the interpreter, waits for that thread.
-        streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        self._requests = [compiled.create_infer_request() for _ in range(2 * streams)]
         self._lock = Lock()
+        core = openvino.Core()
+        self.precision = "f32" if precision == "auto" else precision
+        self._requests = _requests(core, graph, self.precision)
+        if precision == "auto" and _computes_bf16(core):
+            self._try_bf16(_requests(core, graph, "bf16"))
+
+    def _try_bf16(self, requests: list[Any]) -> None:
+        """Go over to `requests` where the canaries get the vectors of fp32."""
+        exact, fp32 = self._encode(list(_CANARIES), ""), self._requests
+        self._requests = requests
+        near = self._encode(list(_CANARIES), "")
+        norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(near, axis=1)
+        if ((exact * near).sum(axis=1) >= _LEAST_COSINE * norms).all():  # not so where there is a NaN
+            self.precision = "bf16"
+        else:
+            self._requests = fp32
 
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], of length one where the spec says so; the same list gives the same bytes."""
@@ -81,6 +96,22 @@ class NativeEncoder:
                 while running:
                     finish_first()
         return out
+
+
+def _computes_bf16(core: Any) -> bool:
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _requests(core: Any, graph: Any, precision: str) -> list[Any]:
+    """Compile the graph and return requests that keep every core busy.
+
+    Requests of our own and no callback: openvino's queue hands results over on a thread that waits for the interpreter,
+    and its end, which holds the interpreter, waits for that thread.
+    """
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    compiled = core.compile_model(graph, "CPU", options)
+    streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    return [compiled.create_infer_request() for _ in range(2 * streams)]
 
 
 def _pack(lengths: list[int], budget: int) -> list[NDArray[np.int64]]:

@@ -31,12 +31,13 @@ _FOURIER_POINTS = 3000
 class LayoutOptions:
     """Perplexity, iterations with and without exaggeration, and the seed that makes a layout repeatable.
 
-    Of 24,403 articles 250 early iterations kept no more neighbours at 5, 10 or 50 than 150 (0.387 at 5 both).
+    Of 24,403 articles 150 and 500 iterations keep 0.382 of the five neighbours, these 0.380, and less at 50, in 12 s
+    instead of 8.8 s.
     """
 
     perplexity: float = 10
-    early_iterations: int = 150
-    iterations: int = 500
+    early_iterations: int = 100
+    iterations: int = 400
     seed: int = 0
 
 
