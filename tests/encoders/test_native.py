@@ -68,12 +68,15 @@ def test_batches_of_any_size_give_the_same_vectors(weights: Path) -> None:
 
 
 def test_bf16_is_used_only_where_it_agrees_with_fp32(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processor's word is not enough; where this one lacks bf16, OpenVINO computes it in another way."""
+    """The processor's word is not enough.  Where this one lacks bf16, OpenVINO computes it in another, slow way."""
     spec = CATALOGUE[DEFAULT_MODEL].spec
+    monkeypatch.setattr(native, "_CANARIES", ("a", "The sun is a star.", "The sun is a star. " * 3))
     monkeypatch.setattr(native, "_computes_bf16", lambda core: True)
     chosen = NativeEncoder(spec, weights)
-    cosine = (chosen.encode_documents(TEXTS) * np.load(REFERENCE)["vectors"]).sum(axis=1)
-    assert cosine.min() >= (0.9999 if chosen.precision == "f32" else 0.999)
+    exact = NativeEncoder(spec, weights, precision="f32")
+    some = ["A cell is the smallest unit of life.", "x", "Rivers carry water and sand to the sea."]
+    cosine = (chosen.encode_documents(some) * exact.encode_documents(some)).sum(axis=1)
+    assert cosine.min() >= (1 - 1e-6 if chosen.precision == "f32" else 0.999)
     monkeypatch.setattr(native, "_LEAST_COSINE", 1.1)
     assert NativeEncoder(spec, weights).precision == "f32"
 
