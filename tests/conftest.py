@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Each test computes its own vectors; those of the cache's own tests have a cache of their own.
+os.environ["KNOWSCAPE_CACHE_GB"] = "0"
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-c", "from knowscape.cli import main; main()"]
 

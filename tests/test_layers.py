@@ -18,7 +18,7 @@ HEIGHT = {
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/", "tokenizers": "encoders/native.py", "safetensors": "encoders/graph.py",
+    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": "encoders/",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",

@@ -62,9 +62,14 @@ class Atlas:
             )
         return chosen, models[chosen]
 
+    def documents(self, model: str | None = None) -> Corpus:
+        """Return the documents that a map of this model shows: all but those in quarantine, that it cannot embed."""
+        quarantine = self.folder.vectors(*self.model(model)).quarantine()
+        return self.corpus.without(quarantine) if quarantine else self.corpus
+
     def vectors(self, model: str | None = None) -> NDArray[np.float32]:
-        """Return float32[documents, dimension] in the order of the corpus."""
-        return self.folder.vectors(*self.model(model)).read(self.corpus.text_digests)
+        """Return float32[n, dimension], a row for each of `documents(model)`."""
+        return self.folder.vectors(*self.model(model)).read(self.documents(model).text_digests)
 
     def question_vectors(self, model: str | None = None) -> NDArray[np.float32]:
         """Return float32[questions, dimension]; KnowscapeError where there are no questions."""
@@ -118,20 +123,20 @@ class Atlas:
         if not self.folder.corpus.exists():
             return [f"The corpus is missing, and there are vectors of {name}. Build again with the same CORPUS."]
         done = self.folder.vectors(*self.model(name)).done()
-        gaps = sum(digest not in done for digest in self.corpus.text_digests)
+        gaps = sum(digest not in done for digest in self.documents(name).text_digests)
         faults = [f"{gaps:,} documents have no vector of {name}."] if gaps else []
         try:
             made = self.map_if_any(name)
         except (DamageError, OSError, ValueError, KeyError, pa.ArrowException) as error:
             return [*faults, f"The map of {name} cannot be read: {error}."]
-        if made is not None and made.about.get("corpus") != self.corpus.digest:
+        if made is not None and made.about.get("corpus") != self.documents(name).digest:
             faults.append(f"The map of {name} is older than the corpus.")
         return faults
 
     def to_table(self, model: str | None = None) -> pa.Table:
         """Return one row per document and question: place, regions, quality and vector."""
         name, _ = self.model(model)
-        made, corpus, questions = self.map(name), self.corpus, self.questions
+        made, corpus, questions = self.map(name), self.documents(name), self.questions
         vectors = self.vectors(name)
         if questions:
             vectors = np.concatenate([vectors, self.question_vectors(name)])

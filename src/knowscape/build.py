@@ -1,8 +1,9 @@
 """The whole pipeline: corpus -> vectors -> neighbours -> map -> page.  Each step continues what is there."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from knowscape.atlas import Atlas
 from knowscape.corpus.document import Corpus
 from knowscape.corpus.readers import read_corpus
-from knowscape.embed.run import embed
+from knowscape.embed.executors import Executor, Processes, Threads
+from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.encoders.catalogue import DEFAULT_MODEL
-from knowscape.encoders.load import load_encoder
-from knowscape.encoders.spec import Encoder
+from knowscape.encoders.devices import cores, gpus
+from knowscape.encoders.load import EngineOptions, find_model, start_encoder
+from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.weights import cache_folder
 from knowscape.errors import UsageError
 from knowscape.files import sha256_text, write_json
 from knowscape.maps.knowledge_map import KnowledgeMap, make_map
@@ -25,8 +29,35 @@ from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
 from knowscape.quiz.questions import Question, read_questions
 from knowscape.store.atlas import AtlasFolder
+from knowscape.store.cache import VectorCache
 
-__all__ = ["MapOptions", "build", "embed_corpus", "make_page", "map_atlas", "put_corpus", "put_questions"]
+__all__ = [
+    "EmbedOptions",
+    "MapOptions",
+    "build",
+    "embed_corpus",
+    "make_page",
+    "map_atlas",
+    "put_corpus",
+    "put_questions",
+]
+
+
+# A process on an Apple GPU is replaced once it has grown by so many bytes.
+_APPLE_GROWTH = 4_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedOptions:
+    """How texts are embedded: the engine, how many processes (None: what suits the devices), how often to commit.
+
+    `cache` takes vectors from other atlases on this machine, and gives them.
+    """
+
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    workers: int | None = None
+    commits: Commits = field(default_factory=Commits)
+    cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +73,25 @@ def build(
     questions: str | Path | Sequence[Question] | None = None,
     *,
     out: str | Path,
-    model: str = DEFAULT_MODEL,
-    device: str = "auto",
-    options: MapOptions | None = None,
+    model: str | Sequence[str] = DEFAULT_MODEL,
+    embedding: EmbedOptions = EmbedOptions(),
+    options: MapOptions = MapOptions(),
     progress: Progress = SILENT,
 ) -> Atlas:
-    """Make the atlas `out` from a corpus and return it; run again, it continues where it stopped."""
+    """Make the atlas `out` from a corpus and return it; run again, it continues where it stopped.
+
+    Of several models each embeds the corpus; the map and the page are those of the first.
+    """
     if not isinstance(corpus, Corpus):
         corpus = read_corpus(corpus, progress=progress)
     folder = AtlasFolder.create(Path(out))
     put_corpus(folder, corpus)
     if questions is not None:
         put_questions(folder, questions if not isinstance(questions, str | Path) else read_questions(questions))
-    atlas = Atlas(folder)
-    embed_corpus(atlas, model, device=device, progress=progress)
-    map_atlas(atlas, options or MapOptions(), progress=progress)
+    atlas, models = Atlas(folder), [model] if isinstance(model, str) else list(model)
+    for name in reversed(models):  # the first one last, since the last one is the atlas's usual one
+        embed_corpus(atlas, name, embedding, progress=progress)
+    map_atlas(atlas, options, progress=progress)
     make_page(atlas, progress=progress)
     return atlas
 
@@ -75,26 +110,65 @@ def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
     write_json(folder.questions(), [question.to_json() for question in questions])
 
 
-def embed_corpus(atlas: Atlas, model: str, *, device: str = "auto", progress: Progress = SILENT) -> Encoder:
-    """Embed every document and question that has no vector under this model yet."""
-    encoder = load_encoder(model, device=device, progress=progress)
-    folder, spec, corpus, questions = atlas.folder, encoder.spec, atlas.corpus, atlas.questions
-    vectors = folder.vectors(spec.name, spec.fingerprint)
-    embed(corpus.texts, corpus.ids, corpus.text_digests, encoder=encoder, store=vectors, progress=progress)
+def embed_corpus(
+    atlas: Atlas, model: str, options: EmbedOptions = EmbedOptions(), *, progress: Progress = SILENT
+) -> Embedded:
+    """Embed every document and question that has no vector under this model yet; what befell the documents."""
+    spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
+    folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
+    run = partial(
+        embed,
+        spec=spec,
+        executor=_executor(spec, files, options),
+        commits=options.commits,
+        progress=progress,
+    )
+    cache = VectorCache.usual(cache_folder()) if options.cache else None
+    found = run(
+        Texts(corpus.texts, corpus.ids, corpus.text_digests),
+        store=folder.vectors(spec.name, spec.fingerprint),
+        cache=cache,
+    )
+    if found.failed:
+        name, why = next(iter(found.failed.items()))
+        progress.note(f"{len(found.failed):,} documents could not be embedded and are left out: {name} ({why})")
     if questions:
         texts = [question.embedding_text for question in questions]
-        embed(
-            texts,
-            [question.id for question in questions],
-            [sha256_text(text) for text in texts],
-            encoder=encoder,
+        run(
+            Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True),
             store=folder.question_vectors(spec.name, spec.fingerprint),
-            queries=True,
-            progress=progress,
         )
     models = {**folder.info().get("models", {}), spec.name: spec.fingerprint}
     folder.update({"models": models, "model": spec.name})
-    return encoder
+    return found
+
+
+def _executor(spec: EncoderSpec, files: Path, options: EmbedOptions) -> Executor:
+    """Return threads around one model, or processes where there are several GPUs or workers, or one of Apple's."""
+    engine = options.engine
+    devices = gpus(engine.device)
+    count = options.workers or max(1, len(devices))
+    if count == 1 and devices != ["mps"]:
+        again = partial(start_encoder, spec, files, replace(engine, device="cpu")) if devices else None
+        return Threads(partial(start_encoder, spec, files, engine), again)
+    most_growth = _APPLE_GROWTH if devices == ["mps"] else None
+    return Processes(_Loader(spec, files, engine, tuple(devices), count), count, most_growth=most_growth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Loads the model of the n-th of `count` processes, on its own device or its share of the cores."""
+
+    spec: EncoderSpec
+    files: Path
+    engine: EngineOptions
+    devices: tuple[str, ...]
+    count: int
+
+    def __call__(self, number: int) -> Encoder:
+        device = self.devices[number % len(self.devices)] if self.devices else "cpu"
+        threads = self.engine.threads or max(1, cores() // self.count)
+        return start_encoder(self.spec, self.files, replace(self.engine, device=device, threads=threads))
 
 
 def map_atlas(
@@ -105,7 +179,7 @@ def map_atlas(
     A map that was made from the same vectors and questions with the same options is kept.
     """
     name, fingerprint = atlas.model(model)
-    corpus, questions = atlas.corpus, atlas.questions
+    corpus, questions = atlas.documents(name), atlas.questions
     about = {
         "model": name,
         "fingerprint": fingerprint,
@@ -156,7 +230,7 @@ def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
 def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SILENT) -> Path:
     """Write the page of the atlas's map and return its folder."""
     name, _ = atlas.model(model)
-    made, corpus = atlas.map(name), atlas.corpus
+    made, corpus = atlas.map(name), atlas.documents(name)
     count = len(corpus)
     if made.about.get("corpus") != corpus.digest:
         raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
@@ -189,7 +263,7 @@ def _title(name: str) -> str:
 def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[str, object]]:
     from knowscape.maps.neighbours import nearest
 
-    questions, corpus = atlas.questions, atlas.corpus
+    questions, corpus = atlas.questions, atlas.documents(model)
     if not questions:
         return []
     place = {title: row for row, title in reversed(list(enumerate(corpus.titles)))}

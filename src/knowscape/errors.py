@@ -4,7 +4,7 @@ Every message names the bad value, the accepted ones and the next command to typ
 command line returns for it.
 """
 
-__all__ = ["DamageError", "KnowscapeError", "MissingExtraError", "UsageError"]
+__all__ = ["DamageError", "DeviceLostError", "KnowscapeError", "MissingExtraError", "UsageError"]
 
 
 class KnowscapeError(Exception):
@@ -33,3 +33,7 @@ class MissingExtraError(UsageError):
             f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'"
         )
         self.extra = extra
+
+
+class DeviceLostError(KnowscapeError):
+    """The device that a model ran on does not compute any more."""

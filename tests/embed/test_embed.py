@@ -5,43 +5,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import SPEC, CountingEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from knowscape.embed.plan import plan_slices
-from knowscape.embed.run import embed
-from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import KnowscapeError
+from knowscape.embed.executors import Threads
+from knowscape.embed.plan import SLICE_ROWS, plan_slices
+from knowscape.embed.run import Commits, Texts, embed
+from knowscape.errors import DeviceLostError, KnowscapeError
 from knowscape.files import sha256_text
 from knowscape.store.vectors import VectorStore
 
 
-class CountingEncoder:
-    """A fake, since the point is what is asked of it: the vector of a text is its digest's first bytes."""
-
-    spec = EncoderSpec("counting", "1", "", "", dimension=8, max_tokens=16)
-
-    def __init__(self, fail_after: int | None = None) -> None:
-        self.seen: list[str] = []
-        self._fail_after = fail_after
-
-    def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
-        if self._fail_after is not None and len(self.seen) >= self._fail_after:
-            raise MemoryError("no more")
-        self.seen += texts
-        raw = np.array([list(bytes.fromhex(sha256_text(text))[:8]) for text in texts], np.float32)
-        return (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
-
-    encode_queries = encode_documents
-
-
 def run(texts: Sequence[str], store: VectorStore, encoder: CountingEncoder | None = None) -> CountingEncoder:
+    """Embed, and hold what is stored against what the encoder says."""
     encoder = encoder or CountingEncoder()
     digests = [sha256_text(text) for text in texts]
-    embed(texts, [str(n) for n in range(len(texts))], digests, encoder=encoder, store=store)
-    expected = CountingEncoder().encode_documents(list(texts))
-    np.testing.assert_array_equal(store.read(digests), expected)
+    these = Texts(texts, [str(n) for n in range(len(texts))], digests)
+    embed(these, spec=SPEC, executor=Threads(lambda: encoder), store=store)
+    np.testing.assert_array_equal(store.read(digests), CountingEncoder().encode_documents(list(texts)))
     return encoder
 
 
@@ -89,22 +72,26 @@ def test_a_changed_corpus_computes_what_changed(tmp_path: Path, after: list[str]
 
 def test_an_error_half_way_keeps_what_was_committed(tmp_path: Path) -> None:
     texts, store = [f"text {n}" for n in range(20_000)], VectorStore(tmp_path)
-    with pytest.raises(MemoryError):
-        run(texts, store, CountingEncoder(fail_after=10_000))
+
+    def fail_late(now: list[str], vectors: NDArray[np.float32]) -> None:
+        if len(failing.seen) >= 10_000:
+            raise RuntimeError("the bus is gone")
+
+    failing = CountingEncoder(fail_late)
+    with pytest.raises(DeviceLostError, match="the bus is gone"):
+        run(texts, store, failing)
+    assert failing.closed
     assert len(store.done()) == 8192
     assert len(run(texts, store).seen) == 20_000 - 8192
 
 
-def test_a_vector_that_is_not_finite_is_never_stored(tmp_path: Path) -> None:
-    class Broken(CountingEncoder):
-        def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
-            vectors = super().encode_documents(texts)
-            vectors[0, 0] = np.nan
-            return vectors
-
-    with pytest.raises(KnowscapeError, match="not finite"):
-        embed(["a"], ["1"], [sha256_text("a")], encoder=Broken(), store=VectorStore(tmp_path))
-    assert not VectorStore(tmp_path).parts.exists()
+def test_a_run_commits_after_so_many_rows_or_seconds(tmp_path: Path) -> None:
+    texts = [f"text {n}" for n in range(3 * SLICE_ROWS)]
+    these = Texts(texts, texts, [sha256_text(text) for text in texts])
+    for name, commits, parts in (("rows", Commits(rows=SLICE_ROWS), 3), ("seconds", Commits(seconds=0), 3)):
+        store = VectorStore(tmp_path / name)
+        embed(these, spec=SPEC, executor=Threads(CountingEncoder), store=store, commits=commits)
+        assert len(store.parts.parts()) == parts
 
 
 def test_asking_for_a_text_without_a_vector_says_how_many_and_what_to_type(tmp_path: Path) -> None:
@@ -115,7 +102,7 @@ def test_asking_for_a_text_without_a_vector_says_how_many_and_what_to_type(tmp_p
 
 def test_the_check_finds_bad_vectors_and_second_ones(tmp_path: Path) -> None:
     store = VectorStore(tmp_path)
-    about = CountingEncoder.spec.about()
+    about = SPEC.about()
     with store.writing(about) as append:
         append(["1", "2"], ["x", "y"], np.stack([np.zeros(8), np.full(8, 2.0)]).astype(np.float32))
         append(["3"], ["x"], np.eye(8, dtype=np.float32)[:1])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from safetensors.numpy import save_file
 
 from knowscape.encoders import native
 from knowscape.encoders.catalogue import CATALOGUE, DEFAULT_MODEL, entry
+from knowscape.encoders.configuration import engine_of
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.native import NativeEncoder
 from knowscape.encoders.spec import Encoder
-from knowscape.encoders.weights import FILES, fetch_weights
-from knowscape.errors import DamageError, KnowscapeError, UsageError
+from knowscape.encoders.weights import fetch_weights
+from knowscape.errors import DamageError, KnowscapeError, MissingExtraError, UsageError
 
 # Vectors of sentence-transformers 6.2 in fp32 for these texts, made once with the same weights.
 WORDS = ["map", "ideas", "reader", "knowledge", "shows", "where", "unknown", "begins", "sun", "moon", "river", "cell"]
@@ -96,7 +98,7 @@ def test_a_folder_is_a_model(weights: Path, encoder: Encoder, tmp_path: Path) ->
     assert own.encode_documents(TEXTS).tobytes() == encoder.encode_documents(TEXTS).tobytes()
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_folder_that_lacks_a_file_is_refused_by_its_name(weights: Path, tmp_path: Path, name: str) -> None:
     folder = copy(weights, tmp_path / "mine")
     (folder / name).unlink()
@@ -104,7 +106,7 @@ def test_a_folder_that_lacks_a_file_is_refused_by_its_name(weights: Path, tmp_pa
         load_encoder(str(folder))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"\0\1\2"])
 def test_a_file_that_is_not_what_its_name_says_is_a_clear_error(
     weights: Path, tmp_path: Path, name: str, content: bytes
@@ -122,15 +124,17 @@ def test_a_file_that_is_not_what_its_name_says_is_a_clear_error(
         ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "pools by pooling_mode_max_tokens"),
     ],
 )
-def test_another_kind_of_model_is_refused(
+def test_another_kind_of_model_needs_the_other_engine(
     weights: Path, tmp_path: Path, file: str, content: dict[str, Any], says: str
 ) -> None:
     folder = copy(weights, tmp_path / "mine")
     (folder / file).parent.mkdir(exist_ok=True)
     known = json.loads((folder / file).read_text()) if (folder / file).exists() else {}
     (folder / file).write_text(json.dumps({**known, **content}))
-    with pytest.raises(UsageError, match=says):
-        load_encoder(str(folder))
+    if find_spec("sentence_transformers") is None:
+        with pytest.raises(MissingExtraError, match=rf"{says}.*knowscape\[torch\]"):
+            load_encoder(str(folder))
+    assert engine_of(folder) == "transformer"
 
 
 def test_an_unknown_name_or_device_lists_what_is_known() -> None:

@@ -1,6 +1,7 @@
 """The commands."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,9 @@ import typer
 
 from knowscape.cli.app import (
     AtlasPath,
+    BatchTokens,
+    Cache,
+    CheckpointEvery,
     Column,
     CorpusPath,
     Device,
@@ -15,14 +19,16 @@ from knowscape.cli.app import (
     Json,
     Limit,
     MaxQuestions,
-    Model,
+    Models,
     Out,
     Padding,
     Port,
     Questions,
     Reader,
+    RemoteCode,
     Seed,
     Serve,
+    Workers,
     app,
 )
 from knowscape.cli.output import show
@@ -48,8 +54,13 @@ def build(
     out: Out,
     questions: Questions = None,
     max_questions: MaxQuestions = None,
-    model: Model = DEFAULT_MODEL,
+    model: Models = [DEFAULT_MODEL],  # noqa: B006 - typer reads it, nobody changes it
     device: Device = "auto",
+    batch_tokens: BatchTokens = None,
+    workers: Workers = None,
+    checkpoint_every: CheckpointEvery = 30,
+    cache: Cache = True,
+    trust_remote_code: RemoteCode = False,
     limit: Limit = None,
     reader: Reader = None,
     text: Column = None,
@@ -66,7 +77,7 @@ def build(
         _questions(questions, max_questions),
         out,
         model=model,
-        device=device,
+        embedding=_embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
         options=_options(padding, seed),
         json=json,
     )
@@ -76,8 +87,13 @@ def build(
 def embed(
     corpus: CorpusPath,
     out: Out,
-    model: Model = DEFAULT_MODEL,
+    model: Models = [DEFAULT_MODEL],  # noqa: B006 - typer reads it, nobody changes it
     device: Device = "auto",
+    batch_tokens: BatchTokens = None,
+    workers: Workers = None,
+    checkpoint_every: CheckpointEvery = 30,
+    cache: Cache = True,
+    trust_remote_code: RemoteCode = False,
     limit: Limit = None,
     reader: Reader = None,
     text: Column = None,
@@ -92,10 +108,12 @@ def embed(
     from knowscape.store.atlas import AtlasFolder
 
     documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
+    options = _embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
-    encoder = embed_corpus(Atlas(folder), model, device=device, progress=_progress())
-    show({"atlas": str(out), "documents": len(documents), "model": encoder.spec.name}, as_json=json)
+    found = {name: asdict(embed_corpus(Atlas(folder), name, options, progress=_progress())) for name in reversed(model)}
+    models = {name: found[name] for name in model}
+    show({"atlas": str(out), "documents": len(documents), "models": models}, as_json=json)
 
 
 @app.command("map")
@@ -224,6 +242,22 @@ def _questions(path: Path | None, limit: int | None) -> Any:
             raise UsageError("--max-questions needs questions. Name their file with: -q questions.json")
         return None
     return read_questions(path, limit=limit)
+
+
+def _embedding(
+    device: str,
+    batch_tokens: int | None,
+    workers: int | None,
+    checkpoint_every: float,
+    cache: bool,
+    trust_remote_code: bool,
+) -> Any:
+    from knowscape.build import EmbedOptions
+    from knowscape.embed.run import Commits
+    from knowscape.encoders.load import EngineOptions
+
+    engine = EngineOptions(device, batch_tokens, trust_remote_code=trust_remote_code)
+    return EmbedOptions(engine, workers, Commits(seconds=checkpoint_every), cache)
 
 
 def _options(padding: float, seed: int) -> Any:

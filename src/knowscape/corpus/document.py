@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -83,6 +83,11 @@ class Corpus:
 
     def __iter__(self) -> Iterator[Document]:
         return (self[row] for row in range(len(self)))
+
+    def without(self, digests: Container[str]) -> "Corpus":
+        """Return the corpus without the documents whose texts have these digests."""
+        kept = pa.array([digest not in digests for digest in self.text_digests])
+        return Corpus(self.table.filter(kept), self.report)
 
     def _column(self, name: str) -> list[str]:
         values: list[str] = self.table[name].to_pylist()

@@ -1,56 +1,121 @@
-"""Embed what is missing on this machine, and commit it about every 30 seconds."""
+"""Embed what is missing, and commit it about every 30 seconds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from knowscape.embed.plan import plan_slices
-from knowscape.encoders.spec import Encoder
-from knowscape.progress import SILENT, Progress
-from knowscape.store.vectors import VectorStore
+from knowscape.embed.executors import Executor
+from knowscape.embed.plan import Slice, plan_slices
+from knowscape.embed.worker import Encoded
+from knowscape.encoders.spec import EncoderSpec
+from knowscape.progress import SILENT, Progress, Stage
+from knowscape.store.cache import VectorCache
+from knowscape.store.vectors import Append, VectorStore
 
-__all__ = ["embed"]
+__all__ = ["Commits", "Embedded", "Texts", "embed"]
 
-_COMMIT_SECONDS = 30.0
-_COMMIT_ROWS = 8192
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """How much is at stake: a commit after so many seconds or rows, whichever comes first."""
+
+    seconds: float = 30.0
+    rows: int = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """How many texts were computed, taken from the cache, and could not be embedded, with the reasons by id."""
+
+    computed: int
+    cached: int
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is to be embedded, row by row; queries get the prompt for queries."""
+
+    texts: Sequence[str]
+    ids: Sequence[str]
+    digests: Sequence[str]
+    queries: bool = False
 
 
 def embed(
-    texts: Sequence[str],
-    ids: Sequence[str],
-    digests: Sequence[str],
+    these: Texts,
     *,
-    encoder: Encoder,
+    spec: EncoderSpec,
+    executor: Executor,
     store: VectorStore,
-    queries: bool = False,
+    cache: VectorCache | None = None,
+    commits: Commits = Commits(),
     progress: Progress = SILENT,
-) -> int:
-    """Encode every text without a vector and return how many there were.
+) -> Embedded:
+    """Give every text without a vector one, from the cache or by `executor`; what is committed is never computed again.
 
-    Commits after 8,192 rows or 30 s, whichever comes first; what is committed is never computed again.
+    A text that fails alone goes into the store's quarantine with its reason, and is tried again the next time.
     """
-    done = store.done()
-    slices = plan_slices(digests, done)
-    count = sum(len(part.rows) for part in slices)
-    if not count:
-        return 0
-    encode: Callable[[list[str]], NDArray[np.float32]] = encoder.encode_queries if queries else encoder.encode_documents
-    name = "Embedding questions" if queries else "Embedding"
-    with (
-        store.writing(encoder.spec.about()) as append,
-        progress.stage(name, total=len(set(digests)), done=len(set(digests)) - count) as stage,
-    ):
-        rows: list[int] = []
-        vectors: list[NDArray[np.float32]] = []
-        last = time.monotonic()
-        for number, part in enumerate(slices):
-            vectors.append(encode([texts[row] for row in part.rows]))
-            rows.extend(part.rows)
-            stage.advance(len(part.rows))
-            overdue = time.monotonic() - last >= _COMMIT_SECONDS or len(rows) >= _COMMIT_ROWS
-            if overdue or number == len(slices) - 1:
-                append([ids[row] for row in rows], [digests[row] for row in rows], np.concatenate(vectors))
-                rows, vectors, last = [], [], time.monotonic()
-    return count
+    done, wanted = store.done(), set(these.digests)
+    if wanted <= done:
+        return Embedded(0, 0, {})
+    with store.writing(spec.about()) as append:
+        cached = set(_commit_cached(cache.find(spec.fingerprint, wanted - done), append)) if cache else set()
+        slices = plan_slices(these.digests, done | cached)
+        count = sum(len(part.rows) for part in slices)
+        name = "Embedding questions" if these.queries else "Embedding"
+        with progress.stage(name, total=len(wanted), done=len(wanted) - count) as stage:
+            keep = partial(cache.keep, spec.fingerprint) if cache else None
+            sink = _Sink(these, append, commits, keep)
+            work = ((number, [these.texts[row] for row in part.rows]) for number, part in enumerate(slices))
+            for number, result in executor.encode(work, queries=these.queries):
+                sink.put(slices[number], result, stage)
+            sink.commit()
+        store.set_quarantine(sink.reasons)
+    failed = {
+        id: sink.reasons[digest] for id, digest in zip(these.ids, these.digests, strict=True) if digest in sink.reasons
+    }
+    return Embedded(count - len(sink.reasons), len(cached), failed)
+
+
+def _commit_cached(tables: Iterable[pa.Table], append: Append) -> Iterator[str]:
+    """Commit what the cache has, and yield the digests."""
+    for table in tables:
+        found: list[str] = table["text_digest"].to_pylist()
+        vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(found), -1)
+        append(table["id"].to_pylist(), found, vectors)
+        yield from found
+
+
+class _Sink:
+    """Collects results and commits them; `reasons` by text digest of what could not be embedded."""
+
+    def __init__(self, these: Texts, append: Append, commits: Commits, keep: Callable[[Path], None] | None) -> None:
+        self._these, self._append, self._commits, self._keep = these, append, commits, keep
+        self._rows: list[int] = []
+        self._vectors: list[NDArray[np.float32]] = []
+        self._last = time.monotonic()
+        self.reasons: dict[str, str] = {}
+
+    def put(self, part: Slice, result: Encoded, stage: Stage) -> None:
+        self._rows += [part.rows[place] for place in result.places]
+        if len(result.places):
+            self._vectors.append(result.vectors)
+        self.reasons.update({self._these.digests[part.rows[place]]: why for place, why in result.reasons.items()})
+        stage.advance(len(part.rows))
+        if time.monotonic() - self._last >= self._commits.seconds or len(self._rows) >= self._commits.rows:
+            self.commit()
+
+    def commit(self) -> None:
+        if self._rows:
+            ids, digests = ([column[row] for row in self._rows] for column in (self._these.ids, self._these.digests))
+            part = self._append(ids, digests, np.concatenate(self._vectors))
+            if self._keep is not None:
+                self._keep(part)
+        self._rows, self._vectors, self._last = [], [], time.monotonic()

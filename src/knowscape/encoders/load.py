@@ -1,100 +1,116 @@
 """From a model's name to a loaded encoder."""
 
-import json
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
-from knowscape.encoders.graph import ARCHITECTURES, POOLINGS, longest_input
+from knowscape.encoders.configuration import contradictions, engine_of, read_spec, why_not_native, with_digests
+from knowscape.encoders.devices import has_gpu
 from knowscape.encoders.spec import Encoder, EncoderSpec
-from knowscape.encoders.weights import FILES, fetch_weights
-from knowscape.errors import KnowscapeError, UsageError
-from knowscape.files import sha256_file
+from knowscape.encoders.weights import fetch_repository, fetch_weights
+from knowscape.errors import KnowscapeError, MissingExtraError, UsageError
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["DEVICES", "load_encoder"]
+__all__ = ["DEVICES", "EngineOptions", "find_model", "load_encoder", "start_encoder"]
 
-DEVICES = ("auto", "cpu")
-_POOLINGS = {"mean_tokens": "mean", "cls_token": "cls"}
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+_HUB = re.compile(r"hf:(?P<repository>[^/@\s]+/[^/@\s]+)(@(?P<revision>\S+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Where and how a model runs.
+
+    `device` auto is a GPU where the extra `torch` and one are there, else the CPU; `batch_tokens` is the most padded
+    tokens of a batch, None what suits the engine; `threads` those of the CPU, None all.
+    """
+
+    device: str = "auto"
+    batch_tokens: int | None = None
+    threads: int | None = None
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        if not _DEVICE.fullmatch(self.device):
+            raise UsageError(f"There is no device {self.device!r}. Accepted: {', '.join(DEVICES)}.")
 
 
 def load_encoder(name: str = DEFAULT_MODEL, *, device: str = "auto", progress: Progress = SILENT) -> Encoder:
-    """Return the encoder `name`: a catalogue name, or a folder with config.json, tokenizer.json, model.safetensors.
+    """Return the encoder `name`: of the catalogue, a folder with a model, or hf:OWNER/NAME[@REVISION] of the hub.
 
     Raises UsageError for an unknown name or device, KnowscapeError where the weights cannot be had.
     """
-    from knowscape.encoders.native import NativeEncoder
+    options = EngineOptions(device)
+    return start_encoder(*find_model(name, progress=progress), options)
 
-    if device not in DEVICES:
-        raise UsageError(f"There is no device {device!r} here. Accepted: {', '.join(DEVICES)}.")
+
+def start_encoder(spec: EncoderSpec, folder: Path, options: EngineOptions = EngineOptions()) -> Encoder:
+    """Return the encoder of a spec, from the folder of its files; UsageError where they cannot be read."""
+    engine = engine_of(folder)
+    if engine == "native" and (options.device not in ("auto", "cpu") or (options.device == "auto" and has_gpu())):
+        engine = "transformer"
+    try:
+        return _start(engine, spec, folder, options)
+    except KnowscapeError:
+        raise
+    except Exception as error:  # each of the libraries below raises its own kind for a file it cannot read
+        raise UsageError(f"{folder} holds no model that can be read: {_first_line(error)}") from error
+
+
+def find_model(name: str, *, trust_remote_code: bool = False, progress: Progress = SILENT) -> tuple[EncoderSpec, Path]:
+    """Return a model's spec and the folder of its files, fetched where needed; the errors are those of loading it."""
     if Path(name).is_dir():
-        try:
-            return NativeEncoder(_read_spec(Path(name)), Path(name))
-        except KnowscapeError:
-            raise
-        except Exception as error:  # each of the libraries below raises its own kind for a file it cannot read
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UsageError(f"{name} holds no model that can be read: {reason}") from error
+        return _read(Path(name)), Path(name)
+    if hub := _HUB.fullmatch(name):
+        folder, commit = fetch_repository(hub["repository"], hub["revision"], progress=progress)
+        return read_spec(folder, name=hub["repository"].split("/")[1], revision=commit), folder
     known = entry(name)
-    return NativeEncoder(known.spec, fetch_weights(known, progress))
+    if known.trust_remote_code and not trust_remote_code:
+        raise UsageError(
+            f"{known.repository} runs code of its authors on this machine. Read it, then add: --trust-remote-code"
+        )
+    folder = fetch_weights(known, progress)
+    if known.spec.weights_sha256:
+        return known.spec, folder
+    spec = with_digests(known.spec, folder)
+    for sentence in contradictions(spec, folder):
+        progress.note(f"{name}: {sentence}")
+    return spec, folder
 
 
-def _read_spec(folder: Path) -> EncoderSpec:
-    """Return the spec of a folder, read from the configuration that sentence-transformers writes, where it is there.
+def _read(folder: Path) -> EncoderSpec:
+    try:
+        return read_spec(folder)
+    except KnowscapeError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{folder} holds no model that can be read: {_first_line(error)}") from error
 
-    Without one the model pools by the mean over tokens and gives vectors of length one.
-    """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise UsageError(f"{folder} is no model: {', '.join(missing)} missing. It needs {', '.join(FILES)}.")
-    config = _json(folder / "config.json")
-    kind = config.get("model_type")
-    if kind not in ARCHITECTURES:
-        raise UsageError(f"{folder} holds a {kind!r} model; the native encoder reads {', '.join(ARCHITECTURES)}.")
-    steps = _steps(folder)
-    sentences = _json(folder / "config_sentence_transformers.json")
-    prompts = sentences.get("prompts") or {}
-    usual = prompts.get(sentences.get("default_prompt_name") or "", "")
-    limit = _json(folder / "sentence_bert_config.json").get("max_seq_length")
-    limit = limit or _json(folder / "tokenizer_config.json").get("model_max_length") or longest_input(config)
-    return EncoderSpec(
-        name=folder.resolve().name,
-        revision="local",
-        weights_sha256=sha256_file(folder / "model.safetensors"),
-        tokenizer_sha256=sha256_file(folder / "tokenizer.json"),
-        dimension=int(config[ARCHITECTURES[kind].hidden]),
-        max_tokens=min(int(limit), longest_input(config)),
-        pooling=_pooling(folder),
-        normalised=steps is None or "Normalize" in steps,
-        similarity=str(sentences.get("similarity_fn_name") or "cosine"),
-        document_prompt=str(prompts.get("document") or prompts.get("passage") or usual),
-        query_prompt=str(prompts.get("query") or usual),
+
+def _start(engine: str, spec: EncoderSpec, folder: Path, options: EngineOptions) -> Encoder:
+    if engine == "static":
+        from knowscape.encoders.static import StaticEncoder
+
+        return StaticEncoder(spec, folder)
+    if engine == "native":
+        from knowscape.encoders.native import NativeEncoder
+
+        return NativeEncoder(spec, folder, batch_tokens=options.batch_tokens, threads=options.threads)
+    if find_spec("sentence_transformers") is None:
+        raise MissingExtraError(f"{spec.name} ({why_not_native(folder) or f'on {options.device}'})", "torch")
+    from knowscape.encoders.transformer import TransformerEncoder
+
+    return TransformerEncoder(
+        spec,
+        folder,
+        device=options.device,
+        batch_tokens=options.batch_tokens,
+        trust_remote_code=options.trust_remote_code,
     )
 
 
-def _steps(folder: Path) -> list[str] | None:
-    """Return the names of the modules in modules.json, None without such a file; UsageError for one unknown here."""
-    path = folder / "modules.json"
-    if not path.is_file():
-        return None
-    names = [str(module["type"]).rsplit(".", 1)[-1] for module in json.loads(path.read_text(encoding="utf-8"))]
-    unknown = sorted(set(names) - {"Transformer", "Pooling", "Normalize"})
-    if unknown:
-        raise UsageError(f"{folder} has the module {unknown[0]}, which the native encoder does not have.")
-    return names
-
-
-def _pooling(folder: Path) -> str:
-    config = _json(folder / "1_Pooling" / "config.json")
-    named = {f"pooling_mode_{name}": pooling for name, pooling in _POOLINGS.items()}
-    chosen = [named.get(key, key) for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
-    chosen = chosen or [str(config.get("pooling_mode", "mean"))]
-    if len(chosen) > 1 or chosen[0] not in POOLINGS:
-        raise UsageError(f"{folder} pools by {' and '.join(chosen)}; the native encoder by {' or '.join(POOLINGS)}.")
-    return chosen[0]
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return what a configuration file says, nothing where there is none."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

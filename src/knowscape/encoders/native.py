@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.graph import build_graph
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.errors import DeviceLostError
 
 __all__ = ["NativeEncoder"]
 
@@ -33,7 +34,13 @@ class NativeEncoder:
     """
 
     def __init__(
-        self, spec: EncoderSpec, folder: Path, *, precision: str = "auto", batch_tokens: int = _BATCH_TOKENS
+        self,
+        spec: EncoderSpec,
+        folder: Path,
+        *,
+        precision: str = "auto",
+        batch_tokens: int | None = None,
+        threads: int | None = None,
     ) -> None:
         import openvino
         from tokenizers import Tokenizer
@@ -41,16 +48,16 @@ class NativeEncoder:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         graph = build_graph(config, folder / "model.safetensors", pooling=spec.pooling, normalised=spec.normalised)
         self.spec = spec
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = batch_tokens or _BATCH_TOKENS
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.max_tokens)
-        self._lock = Lock()
+        self._lock, self._closed = Lock(), False
         core = openvino.Core()
         self.precision = "f32" if precision == "auto" else precision
-        self._requests = _requests(core, graph, self.precision)
+        self._requests = _requests(core, graph, self.precision, threads)
         if precision == "auto" and _computes_bf16(core):
-            self._try_bf16(_requests(core, graph, "bf16"))
+            self._try_bf16(_requests(core, graph, "bf16", threads))
 
     def _try_bf16(self, requests: list[Any]) -> None:
         """Go over to `requests` where the canaries get the vectors of fp32."""
@@ -71,6 +78,10 @@ class NativeEncoder:
         """Return float32[n, dimension], with the prompt for queries."""
         return self._encode(texts, self.spec.query_prompt)
 
+    def close(self) -> None:
+        """End what is running in other threads soon; the encoder cannot be used again."""
+        self._closed = True
+
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
         out = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
         limit = self.spec.max_tokens * _CHARACTERS_PER_TOKEN
@@ -89,6 +100,8 @@ class NativeEncoder:
             idle = list(self._requests)
             try:
                 for rows in _pack([len(t) for t in tokens], self._batch_tokens):
+                    if self._closed:
+                        raise DeviceLostError("The encoder was closed.")
                     request = idle.pop() if idle else finish_first()
                     request.start_async(_pad([tokens[row] for row in rows]))
                     running.append((request, rows))
@@ -102,13 +115,15 @@ def _computes_bf16(core: Any) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _requests(core: Any, graph: Any, precision: str) -> list[Any]:
+def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> list[Any]:
     """Compile the graph and return requests that keep every core busy.
 
     Requests of our own and no callback: openvino's queue hands results over on a thread that waits for the interpreter,
     and its end, which holds the interpreter, waits for that thread.
     """
-    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(graph, "CPU", options)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     return [compiled.create_infer_request() for _ in range(2 * streams)]

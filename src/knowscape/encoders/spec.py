@@ -53,3 +53,6 @@ class Encoder(Protocol):
 
     def encode_queries(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], with the prompt for queries where the model has one."""
+
+    def close(self) -> None:
+        """End what is running in other threads soon; the encoder cannot be used again."""

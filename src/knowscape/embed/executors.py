@@ -1,0 +1,218 @@
+"""Who encodes the slices: threads of this process around one loaded model, or processes with a model each."""
+
+import multiprocessing
+import resource
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+from knowscape.embed.worker import Encoded, encode_slice
+from knowscape.encoders.spec import Encoder
+from knowscape.errors import DeviceLostError, KnowscapeError
+
+__all__ = ["Executor", "Processes", "Threads"]
+
+Work = tuple[int, list[str]]
+Load = Callable[[int], Encoder]
+
+_MOST_RESTARTS = 5
+
+
+class Executor(Protocol):
+    """Encodes numbered slices of texts."""
+
+    def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
+        """Yield every slice's number and result, each once, in any order."""
+
+
+class Threads:
+    """One model in this process, loaded when the first slice comes.
+
+    While it runs a slice, the next is tokenised and the last one is written.  `again` loads the model anew, on another
+    device if need be, where its device was lost.
+    """
+
+    def __init__(self, load: Callable[[], Encoder], again: Callable[[], Encoder] | None = None) -> None:
+        self._load, self._again, self._lock = load, again, threading.Lock()
+        self._encoder: Encoder | None = None
+
+    def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
+        """Yield the slices in the order they come in."""
+        running: deque[tuple[int, Future[Encoded]]] = deque()
+        with ThreadPoolExecutor(2) as pool:
+            try:
+                for number, texts in slices:
+                    running.append((number, pool.submit(self._encode, texts, queries=queries)))
+                    if len(running) > 2:
+                        yield _result(*running.popleft())
+                while running:
+                    yield _result(*running.popleft())
+            except BaseException:  # stopped by the user, say: what runs should end soon
+                if self._encoder is not None:
+                    self._encoder.close()
+                raise
+            finally:
+                for _, future in running:
+                    future.cancel()
+
+    def _encode(self, texts: list[str], *, queries: bool) -> Encoded:
+        with self._lock:
+            self._encoder = encoder = self._encoder or self._load()
+        try:
+            return encode_slice(_method(encoder, queries=queries), texts)
+        except DeviceLostError:
+            with self._lock:
+                if self._encoder is encoder:  # else the other thread has loaded it already
+                    if self._again is None:
+                        raise
+                    self._encoder, self._again = self._again(), None
+        return self._encode(texts, queries=queries)
+
+
+def _result(number: int, future: "Future[Encoded]") -> tuple[int, Encoded]:
+    return number, future.result()
+
+
+class Processes:
+    """`count` processes with a model each, `load(n)` for the n-th; one that dies is replaced and its slice redone.
+
+    A process that has grown by `most_growth` bytes after its first slice is replaced too: Apple's GPUs keep what they
+    compiled for every shape.
+    """
+
+    def __init__(self, load: Load, count: int, *, most_growth: int | None = None) -> None:
+        self._load, self._count, self._most_growth = load, count, most_growth
+
+    def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
+        """Yield the slices as they are done; KnowscapeError where the processes die again and again."""
+        left, work = _MOST_RESTARTS, deque[Work]()
+        source = iter(slices)
+        with _workers(self._load, self._count, _Options(queries, self._most_growth)) as workers:
+            while True:
+                for worker in workers:
+                    if worker.at is None and (item := work.popleft() if work else next(source, None)) is not None:
+                        worker.give(item)
+                busy = {worker.pipe: worker for worker in workers if worker.at is not None}
+                if not busy:
+                    return
+                for pipe in wait([pipe for pipe in busy if pipe is not None]):
+                    worker = busy[pipe]  # type: ignore[index]
+                    item = worker.at
+                    assert item is not None
+                    answer = worker.take()
+                    if isinstance(answer, Encoded):
+                        left = _MOST_RESTARTS
+                        yield item[0], answer
+                        continue
+                    if isinstance(answer, KnowscapeError):
+                        raise answer
+                    work.appendleft(item)
+                    left -= 1
+                    if left < 0:
+                        raise KnowscapeError(f"The workers ended {_MOST_RESTARTS + 1} times in a row. {answer}")
+                    worker.restart()
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    queries: bool
+    most_growth: int | None
+
+
+@dataclass
+class _Worker:
+    """The parent's end of one process; `at` is the slice that it works on."""
+
+    number: int
+    load: Load
+    options: _Options
+    pipe: Connection | None = None
+    process: Any = None
+    at: Work | None = None
+
+    def start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, self.number, self.load, self.options), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def give(self, item: Work) -> None:
+        self.at = item
+        with suppress(OSError):  # where it has died, `take` finds out
+            self.pipe.send(item[1])  # type: ignore[union-attr]
+
+    def take(self) -> Encoded | KnowscapeError | str:
+        """Return the result of the slice, an error that no second try mends, or why there is none."""
+        self.at = None
+        try:
+            answer = self.pipe.recv()  # type: ignore[union-attr]
+        except (EOFError, OSError):
+            self.process.join(5)
+            return f"The last one ended with code {self.process.exitcode}."
+        if isinstance(answer, tuple):  # a result, and the wish to be replaced
+            self.restart()
+            return answer[0]  # type: ignore[no-any-return]
+        return answer  # type: ignore[no-any-return]
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        if self.pipe is not None:
+            self.pipe.close()
+        self.process.join(2)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+@contextmanager
+def _workers(load: Load, count: int, options: _Options) -> Iterator[Sequence[_Worker]]:
+    workers = [_Worker(number, load, options) for number in range(count)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def _serve(pipe: Connection, number: int, load: Load, options: _Options) -> None:
+    """Encode what comes through the pipe until it is closed; sends a result, or a sentence before the end."""
+    try:
+        encode = _method(load(number), queries=options.queries)
+        start = None
+        while True:
+            try:
+                texts = pipe.recv()
+            except EOFError:
+                return
+            result = encode_slice(encode, texts)
+            start = start or _memory()
+            grown = options.most_growth is not None and _memory() - start > options.most_growth
+            pipe.send((result, "replace me") if grown else result)
+            if grown:
+                return
+    except DeviceLostError as error:
+        pipe.send(str(error))
+    except KnowscapeError as error:  # as what it is at heart: not each of them survives the way through a pipe
+        pipe.send(KnowscapeError(str(error)))
+
+
+def _memory() -> int:
+    """Return the most memory that this process has held, in bytes; macOS counts bytes, others kilobytes."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _method(encoder: Encoder, *, queries: bool) -> Any:
+    return encoder.encode_queries if queries else encoder.encode_documents
