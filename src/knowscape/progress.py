@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TextIO
 
-__all__ = ["SILENT", "Progress", "Stage", "progress_for"]
+__all__ = ["SILENT", "Progress", "Stage", "duration", "progress_for"]
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -45,7 +45,8 @@ class _Silent:
 SILENT: Progress = _Silent()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a duration as a person would say it: 8.2 s, 45 s, 3 min 05 s, 2 h 10 min."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -71,14 +72,14 @@ class _LineStage:
         if not self._total:
             return f"{self._name}: {self._done:,} at {rate:,.0f}/s"
         left = (self._total - self._done) / rate if rate > 0 else float("inf")
-        left_text = _duration(left) if left != float("inf") else "unknown"
+        left_text = duration(left) if left != float("inf") else "unknown"
         return f"{self._name}: {self._done:,} of {self._total:,} at {rate:,.0f}/s, {left_text} left"
 
     def finish(self) -> None:
         elapsed = time.monotonic() - self._start
         counted = self._done - self._before
         amount = f"{counted:,}, " if counted else ""
-        self._stream.write(f"{self._name}: {amount}{_duration(elapsed)}\n")
+        self._stream.write(f"{self._name}: {amount}{duration(elapsed)}\n")
         self._stream.flush()
 
 

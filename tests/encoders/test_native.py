@@ -73,7 +73,7 @@ def test_bf16_is_used_only_where_it_agrees_with_fp32(weights: Path, monkeypatch:
     """The processor's word is not enough.  Where this one lacks bf16, OpenVINO computes it in another, slow way."""
     spec = CATALOGUE[DEFAULT_MODEL].spec
     monkeypatch.setattr(native, "_CANARIES", ("a", "The sun is a star.", "The sun is a star. " * 3))
-    monkeypatch.setattr(native, "_computes_bf16", lambda core: True)
+    monkeypatch.setattr(native, "computes_bf16", lambda: True)
     chosen = NativeEncoder(spec, weights)
     exact = NativeEncoder(spec, weights, precision="f32")
     some = ["A cell is the smallest unit of life.", "x", "Rivers carry water and sand to the sea."]

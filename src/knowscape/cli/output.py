@@ -2,10 +2,13 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["show"]
+__all__ = ["show", "table"]
+
+
+_WIDTH = 160
 
 
 def show(result: Mapping[str, Any], *, as_json: bool) -> None:
@@ -19,6 +22,21 @@ def show(result: Mapping[str, Any], *, as_json: bool) -> None:
         sys.stdout.write(f"{name.replace('_', ' '):<{width}}  {text}\n")
 
 
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns as wide as the terminal allows; long cells go on in the next line."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH)
+    drawn = Table(box=None, pad_edge=False)
+    for number, head in enumerate(heads):
+        drawn.add_column(head, no_wrap=number == 0)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn)
+
+
 def _plain(value: Any) -> str:
     if value is None:
         return "none"
@@ -26,6 +44,6 @@ def _plain(value: Any) -> str:
         return f"{value:.3f}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_plain(inner)}" for key, inner in value.items()) or "none"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "; ".join(_plain(inner) for inner in value) or "none"
     return str(value)

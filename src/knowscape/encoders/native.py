@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.graph import build_graph
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.speed import computes_bf16
 from knowscape.errors import DeviceLostError
 
 __all__ = ["NativeEncoder"]
@@ -56,7 +57,7 @@ class NativeEncoder:
         core = openvino.Core()
         self.precision = "f32" if precision == "auto" else precision
         self._requests = _requests(core, graph, self.precision, threads)
-        if precision == "auto" and _computes_bf16(core):
+        if precision == "auto" and computes_bf16():
             self._try_bf16(_requests(core, graph, "bf16", threads))
 
     def _try_bf16(self, requests: list[Any]) -> None:
@@ -109,10 +110,6 @@ class NativeEncoder:
                 while running:
                     finish_first()
         return out
-
-
-def _computes_bf16(core: Any) -> bool:
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> list[Any]:

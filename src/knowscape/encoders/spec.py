@@ -54,5 +54,8 @@ class Encoder(Protocol):
     def encode_queries(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], with the prompt for queries where the model has one."""
 
+    def token_counts(self, texts: list[str]) -> list[int]:
+        """Return how many tokens each text has, after it is cut to the most that the model takes."""
+
     def close(self) -> None:
         """End what is running in other threads soon; the encoder cannot be used again."""
