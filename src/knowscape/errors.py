@@ -4,7 +4,7 @@ Every message names the bad value, the accepted ones and the next command to typ
 command line returns for it.
 """
 
-__all__ = ["DamageError", "KnowscapeError", "MissingExtraError", "UsageError"]
+__all__ = ["DamageError", "KnowscapeError", "MissingExtraError", "TextTooLargeError", "UsageError"]
 
 
 class KnowscapeError(Exception):
@@ -33,3 +33,11 @@ class MissingExtraError(UsageError):
             f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'"
         )
         self.extra = extra
+
+
+class TextTooLargeError(KnowscapeError):
+    """A batch of a single text runs out of memory."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__(f"A single text of {tokens} tokens does not fit into memory.")
+        self.tokens = tokens
