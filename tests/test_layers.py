@@ -19,13 +19,14 @@ HEIGHT = {
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
     "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": "encoders/",
+    "torch": "encoders/transformer.py", "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
     "uvicorn": "page/server.py", "typer": "cli/", "rich": "progress.py",
 }  # fmt: skip
-NEVER = {"torch", "sentence_transformers", "transformers", "pandas"}
+NEVER = {"transformers", "pandas"}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -4,7 +4,14 @@ Every message names the bad value, the accepted ones and the next command to typ
 command line returns for it.
 """
 
-__all__ = ["DamageError", "DeviceLostError", "KnowscapeError", "MissingExtraError", "UsageError"]
+__all__ = [
+    "DamageError",
+    "DeviceLostError",
+    "KnowscapeError",
+    "MissingExtraError",
+    "TextTooLargeError",
+    "UsageError",
+]
 
 
 class KnowscapeError(Exception):
@@ -37,3 +44,11 @@ class MissingExtraError(UsageError):
 
 class DeviceLostError(KnowscapeError):
     """The device that a model ran on does not compute any more."""
+
+
+class TextTooLargeError(KnowscapeError):
+    """A batch of a single text runs out of memory."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__(f"A single text of {tokens} tokens does not fit into memory.")
+        self.tokens = tokens

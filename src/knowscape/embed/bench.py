@@ -73,9 +73,7 @@ def bench(
     tokenise = _median_seconds(lambda: counts.__setitem__(slice(None), encoder.token_counts(some))) / len(some)
     seconds = _slices(encoder, [texts[row] for row in sample], progress)
     whole, write = float(np.mean(seconds)), _write(spec)
-    measured = Measured(
-        rates, best, 1000 * tokenise, 1000 * (whole - tokenise), 1000 * write, float(np.mean(counts))
-    )
+    measured = Measured(rates, best, 1000 * tokenise, 1000 * (whole - tokenise), 1000 * write, float(np.mean(counts)))
     half = _NORMAL_95 * float(np.std(seconds, ddof=1)) / len(seconds) ** 0.5
     each = [whole + write, whole + write - half, whole + write + half]
     return measured, Forecast(documents, *(max(0.0, documents * value) for value in each))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.encoders.batches import Batch, Batches, TokenBudget, out_of_memory, prompted
 from knowscape.encoders.graph import build_graph
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.encoders.speed import computes_bf16
@@ -18,8 +19,6 @@ __all__ = ["NativeEncoder"]
 
 # Padded tokens in one batch: in fp32 on two cores 1,024 gave 227 texts/s, 2,048 218, 4,096 206; 768 was no faster.
 _BATCH_TOKENS = 1024
-# Longer texts are cut before they are tokenised: no word piece in use is as long as this.
-_CHARACTERS_PER_TOKEN = 100
 # Texts on which bf16 must agree with fp32: of every length, and in batches with and without padding.
 _SENTENCE = "Neighbours on the map are neighbours in meaning, from the sun to a cell. "
 _CANARIES = ("a", "sun", _SENTENCE, "1234 # ?", _SENTENCE * 3, _SENTENCE[::-1], _SENTENCE * 12, _SENTENCE * 40)
@@ -49,7 +48,7 @@ class NativeEncoder:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         graph = build_graph(config, folder / "model.safetensors", pooling=spec.pooling, normalised=spec.normalised)
         self.spec = spec
-        self._batch_tokens = batch_tokens or _BATCH_TOKENS
+        self._budget = TokenBudget(batch_tokens or _BATCH_TOKENS)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(spec.max_tokens)
@@ -83,33 +82,68 @@ class NativeEncoder:
         """End what is running in other threads soon; the encoder cannot be used again."""
         self._closed = True
 
+    def token_counts(self, texts: list[str]) -> list[int]:
+        """Return how many tokens each text has, after it is cut to the most that the model takes."""
+        return [len(tokens) for tokens in self._tokenise(texts, self.spec.document_prompt)]
+
+    def _tokenise(self, texts: list[str], prompt: str) -> list[NDArray[np.int32]]:
+        whole = prompted(texts, prompt, self.spec.max_tokens)
+        return [np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast(whole)]
+
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
-        out = np.empty((len(texts), self.spec.dimension), dtype=np.float32)
-        limit = self.spec.max_tokens * _CHARACTERS_PER_TOKEN
-        tokens = [
-            np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast([(prompt + t)[:limit] for t in texts])
-        ]
-        running: deque[tuple[Any, NDArray[np.int64]]] = deque()
-
-        def finish_first() -> Any:
-            request, rows = running.popleft()
-            request.wait()
-            out[rows] = request.get_output_tensor(0).data
-            return request
-
+        tokens = self._tokenise(texts, prompt)
+        out = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
         with self._lock:
-            idle = list(self._requests)
-            try:
-                for rows in _pack([len(t) for t in tokens], self._batch_tokens):
-                    if self._closed:
-                        raise DeviceLostError("The encoder was closed.")
-                    request = idle.pop() if idle else finish_first()
-                    request.start_async(_pad([tokens[row] for row in rows]))
-                    running.append((request, rows))
-            finally:  # also when interrupted: a request that runs cannot be started again
-                while running:
-                    finish_first()
+            batches, requests = Batches([len(t) for t in tokens], self._budget), self._requests
+            while batches:
+                failed = self._run(requests, batches, tokens, out)
+                batches.give_back(failed, alone=len(requests) == 1)
+                if any(len(batch.rows) == 1 for batch in failed):
+                    requests = requests[:1]  # it may fit when nothing runs beside it
         return out
+
+    def _run(
+        self, requests: list[Any], batches: Batches, tokens: list[NDArray[np.int32]], out: NDArray[np.float32]
+    ) -> list[Batch]:
+        """Compute until no row waits or memory runs out, and return the batches that it did not suffice for.
+
+        Nothing runs any more when it returns or raises: a request that runs cannot be started again.
+        """
+        idle, running = list(requests), deque[tuple[Any, Batch]]()
+        failed: list[tuple[Batch, Exception]] = []
+
+        def finish_first() -> None:
+            request, batch = running.popleft()
+            try:
+                request.wait()
+            except (RuntimeError, MemoryError) as error:
+                failed.append((batch, error))
+            else:
+                out[batch.rows] = request.get_output_tensor(0).data
+                batches.succeed()
+            idle.append(request)
+
+        try:
+            while batches and not failed:
+                if self._closed:
+                    raise DeviceLostError("The encoder was closed.")
+                if not idle:
+                    finish_first()
+                    continue
+                request, batch = idle.pop(), batches.take()
+                try:
+                    request.start_async(_pad([tokens[row] for row in batch.rows]))
+                except (RuntimeError, MemoryError) as error:
+                    failed.append((batch, error))
+                else:
+                    running.append((request, batch))
+        finally:
+            while running:
+                finish_first()
+        for _, reason in failed:
+            if not out_of_memory(reason):
+                raise reason
+        return [batch for batch, _ in failed]
 
 
 def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> list[Any]:
@@ -124,17 +158,6 @@ def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> lis
     compiled = core.compile_model(graph, "CPU", options)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     return [compiled.create_infer_request() for _ in range(2 * streams)]
-
-
-def _pack(lengths: list[int], budget: int) -> list[NDArray[np.int64]]:
-    """Return batches of rows, longest first, each within `budget` padded tokens."""
-    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        size = max(1, budget // max(1, lengths[order[start]]))
-        batches.append(order[start : start + size])
-        start += size
-    return batches
 
 
 def _pad(tokens: list[NDArray[np.int32]]) -> list[NDArray[Any]]:
