@@ -33,3 +33,40 @@ def sample_atlas(knowscape: Run, tmp_path_factory: pytest.TempPathFactory) -> Pa
     done = knowscape("demo", "--no-serve", "-o", out, "--json", env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of one layer and 32 dimensions with random weights and the real tokenizer."""
+    import shutil
+
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
+    from knowscape.encoders.weights import fetch_weights
+
+    folder, random = tmp_path_factory.mktemp("models") / "small", np.random.default_rng(1)
+    folder.mkdir()
+    shutil.copyfile(fetch_weights(entry(DEFAULT_MODEL)) / "tokenizer.json", folder / "tokenizer.json")
+    hidden, layer = 32, "encoder.layer.0"
+    shapes: dict[str, tuple[int, ...]] = {
+        "embeddings.word_embeddings.weight": (30522, hidden), "embeddings.position_embeddings.weight": (64, hidden),
+        "embeddings.token_type_embeddings.weight": (2, hidden), f"{layer}.intermediate.dense.weight": (64, hidden),
+        f"{layer}.intermediate.dense.bias": (64,), f"{layer}.output.dense.weight": (hidden, 64),
+        f"{layer}.output.dense.bias": (hidden,),
+    }  # fmt: skip
+    for part in ("self.query", "self.key", "self.value", "output.dense"):
+        shapes |= {
+            f"{layer}.attention.{part}.weight": (hidden, hidden),
+            f"{layer}.attention.{part}.bias": (hidden,),
+        }
+    tensors = {name: random.standard_normal(shape).astype(np.float32) / 4 for name, shape in shapes.items()}
+    for norm in ("embeddings.LayerNorm", f"{layer}.attention.output.LayerNorm", f"{layer}.output.LayerNorm"):
+        tensors |= {f"{norm}.weight": np.ones(hidden, np.float32), f"{norm}.bias": np.zeros(hidden, np.float32)}
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(
+        '{"model_type": "bert", "hidden_size": 32, "num_attention_heads": 4, "num_hidden_layers": 1,'
+        ' "max_position_embeddings": 64}'
+    )
+    return folder

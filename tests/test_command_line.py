@@ -65,7 +65,74 @@ def test_export_writes_other_formats(knowscape: Run, sample_atlas: Path, tmp_pat
     else:
         rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
         assert len(rows) == 756
-        assert len(rows[0]["vector"]) == 384
+        assert list(rows[0])[:3] == ["id", "embedding", "model"]
+        assert len(rows[0]["embedding"]) == 384
+    about = json.loads((tmp_path / f"rows.{form}.metadata.json").read_text(encoding="utf-8"))
+    assert (about["model_name"], about["embedding_dim"], about["num_texts"]) == ("all-MiniLM-L6-v2", 384, 684)
+    assert about["processing_time"] > 0
+
+
+def test_two_models_in_one_run_and_one_changed_article_embeds_one_text(
+    knowscape: Run, tmp_path: Path, small_model: Path
+) -> None:
+    rows = [
+        {"id": str(n), "text": f"Star {n} shines.", "paper_id": f"p{n // 3}", "paragraph_index": n % 3}
+        for n in range(40)
+    ]
+    corpus, atlas = tmp_path / "stars.jsonl", tmp_path / "stars.atlas"
+    corpus.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    models = ["--model", "all-MiniLM-L6-v2", "--model", small_model]
+    done = knowscape("embed", corpus, "-o", atlas, *models, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [found["computed"] for found in json.loads(done.stdout)["models"].values()] == [40, 40]
+    opened = package.open(atlas)
+    assert opened.vectors().shape == (40, 384)
+    assert opened.vectors("small").shape == (40, 32)
+    rows[7]["text"] = "Star 7 has gone out."
+    corpus.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = knowscape("embed", corpus, "-o", atlas, *models, "--json")
+    assert [found["computed"] for found in json.loads(done.stdout)["models"].values()] == [1, 1]
+    done = knowscape("export", atlas, "--format", "jsonl", "--model", "small", "-o", tmp_path / "small.jsonl")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "small.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {name: lines[4][name] for name in ("id", "model", "paper_id", "paragraph_index")} == {
+        "id": "4", "model": "small", "paper_id": "p1", "paragraph_index": 1
+    }  # fmt: skip
+    np.testing.assert_allclose(lines[4]["embedding"], package.open(atlas).vectors("small")[4], rtol=1e-6)
+
+
+def test_a_second_atlas_on_the_same_articles_embeds_none(knowscape: Run, tmp_path: Path) -> None:
+    corpus = tmp_path / "stars.jsonl"
+    corpus.write_text("\n".join(json.dumps({"id": str(n), "text": f"Star {n} shines."}) for n in range(40)))
+    environment = {**os.environ, "KNOWSCAPE_CACHE_GB": "1", "KNOWSCAPE_VECTORS": str(tmp_path / "cache")}
+    counts = []
+    for name in ("one", "two"):
+        done = knowscape("embed", corpus, "-o", tmp_path / name, "--json", env=environment)
+        found = json.loads(done.stdout)["models"]["all-MiniLM-L6-v2"]
+        counts.append((found["computed"], found["cached"]))
+    assert counts == [(40, 0), (0, 40)]
+    assert json.loads(knowscape("cache", "info", "--json", env=environment).stdout)["files"] == 1
+    assert json.loads(knowscape("cache", "clear", "--json", env=environment).stdout)["removed"]["files"] == 1
+    assert package.open(tmp_path / "two").check(full=True) == []
+
+
+def test_bench_says_where_the_time_goes_and_what_a_corpus_will_take(knowscape: Run, small_model: Path) -> None:
+    done = knowscape("bench", "--model", small_model, "--documents", 1000, "--batch-tokens", 256, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["best"] == 256
+    assert min(found["rates"]["256"], found["tokenise"], found["write"], found["tokens_per_text"]) > 0
+    assert 0 <= found["forecast"]["low"] <= found["forecast"]["seconds"] <= found["forecast"]["high"]
+
+
+def test_models_are_listed_and_recommended(knowscape: Run) -> None:
+    listed = knowscape("models")
+    assert listed.returncode == 0
+    assert "bge-small-en-v1.5" in listed.stdout
+    done = knowscape("models", "--for", "scientific text, CPU, 250k documents", "--json")
+    found = json.loads(done.stdout)
+    assert found["documents"] == 250_000
+    assert all(model["seconds"] > 0 and model["bytes"] > 0 and model["why"] for model in found["models"])
 
 
 def test_the_same_seed_gives_the_same_map(knowscape: Run, sample_atlas: Path, tmp_path: Path) -> None:

@@ -71,6 +71,17 @@ class Atlas:
         """Return float32[n, dimension], a row for each of `documents(model)`."""
         return self.folder.vectors(*self.model(model)).read(self.documents(model).text_digests)
 
+    def how_embedded(self, model: str | None = None) -> dict[str, Any]:
+        """Return what made the vectors of a model, and how: the spec's fields, texts, seconds, device, batches."""
+        name, fingerprint = self.model(model)
+        spec = self.folder.vectors(name, fingerprint).parts.about()["spec"]
+        run = self.folder.info().get("runs", {}).get(name, {})
+        texts = {"num_texts": len(self.documents(name)), "failed": len(self.corpus) - len(self.documents(name))}
+        return {
+            "model_name": name, "embedding_dim": spec["dimension"], **texts, **run,
+            "fingerprint": fingerprint, "spec": spec,
+        }  # fmt: skip
+
     def question_vectors(self, model: str | None = None) -> NDArray[np.float32]:
         """Return float32[questions, dimension]; KnowscapeError where there are no questions."""
         digests = [sha256_text(question.embedding_text) for question in self.questions]

@@ -1,5 +1,6 @@
 """The whole pipeline: corpus -> vectors -> neighbours -> map -> page.  Each step continues what is there."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -124,6 +125,7 @@ def embed_corpus(
         progress=progress,
     )
     cache = VectorCache.usual(cache_folder()) if options.cache else None
+    start = time.perf_counter()
     found = run(
         Texts(corpus.texts, corpus.ids, corpus.text_digests),
         store=folder.vectors(spec.name, spec.fingerprint),
@@ -138,8 +140,15 @@ def embed_corpus(
             Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True),
             store=folder.question_vectors(spec.name, spec.fingerprint),
         )
-    models = {**folder.info().get("models", {}), spec.name: spec.fingerprint}
-    folder.update({"models": models, "model": spec.name})
+    info = folder.info()
+    runs = dict(info.get("runs", {}))
+    if found.computed:
+        runs[spec.name] = {
+            "processing_time": round(time.perf_counter() - start, 3), "texts_computed": found.computed,
+            "device": options.engine.device, "batch_tokens": options.engine.batch_tokens,
+        }  # fmt: skip
+    models = {**info.get("models", {}), spec.name: spec.fingerprint}
+    folder.update({"models": models, "model": spec.name, "runs": runs})
     return found
 
 

@@ -1,9 +1,9 @@
 """An atlas as one file for other programs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,37 +11,57 @@ import pyarrow.parquet as pq
 
 from knowscape.atlas import Atlas
 from knowscape.errors import UsageError
-from knowscape.files import write_atomic
+from knowscape.files import write_atomic, write_json
 
 __all__ = ["FORMATS", "export_atlas"]
 
 FORMATS = ("parquet", "npy", "jsonl")
 
 
-def export_atlas(atlas: Atlas, form: str, out: Path) -> int:
-    """Write `out` and return its rows: documents, then questions; npy holds the documents' vectors alone.
+def export_atlas(atlas: Atlas, form: str, out: Path, *, model: str | None = None) -> int:
+    """Write `out` and return its rows; beside it, OUT.metadata.json says which model made the vectors, and how.
 
-    Raises UsageError for an unknown format.
+    parquet and jsonl hold the documents, then the questions; npy the documents' vectors alone.  jsonl has id, embedding
+    and model first, then each document's own metadata; where no map was made, it has the documents only, without
+    places.  Raises UsageError for an unknown format.
     """
     if form not in FORMATS:
         raise UsageError(f"There is no format {form!r}. Accepted: {', '.join(FORMATS)}.")
+    name, _ = atlas.model(model)
     if form == "npy":
-        vectors = atlas.vectors()
+        vectors = atlas.vectors(name)
         write_atomic(out, lambda file: np.save(file, vectors, allow_pickle=False))
-        return len(vectors)
-    table = atlas.to_table()
-    if form == "parquet":
+        rows = len(vectors)
+    elif form == "parquet":
+        table = atlas.to_table(name)
         write_atomic(out, lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True))
+        rows = int(table.num_rows)
     else:
-        write_atomic(out, lambda file: _write_lines(file, table))
+        rows = _write_lines(atlas, name, out)
+    write_json(out.with_name(out.name + ".metadata.json"), {**atlas.how_embedded(name), "num_rows": rows})
+    return rows
+
+
+def _write_lines(atlas: Atlas, name: str, out: Path) -> int:
+    documents = atlas.documents(name)
+    if atlas.map_if_any(name) is not None:
+        table = atlas.to_table(name)
+    else:
+        vectors = atlas.vectors(name)
+        flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+        table = pa.table({"id": documents.ids, "title": documents.titles, "text": documents.texts, "vector": flat})
+    own = documents.table["metadata"].to_pylist()
+
+    def write(file: IO[bytes]) -> None:
+        for number, row in enumerate(_rows(table)):
+            metadata: Mapping[str, Any] = json.loads(own[number]) if number < len(own) else {}
+            first = {"id": row.pop("id"), "embedding": row.pop("vector"), "model": name}
+            file.write(json.dumps({**first, **metadata, **row, **first}, ensure_ascii=False).encode() + b"\n")
+
+    write_atomic(out, write)
     return int(table.num_rows)
 
 
-def _write_lines(file: IO[bytes], table: pa.Table) -> None:
-    for row in _rows(table):
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-
-
-def _rows(table: pa.Table) -> Iterator[dict[str, object]]:
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
     for batch in table.to_batches(max_chunksize=1024):
         yield from batch.to_pylist()

@@ -194,12 +194,13 @@ def export(
     atlas: AtlasPath,
     out: Out,
     format: Annotated[str, typer.Option(help="parquet, npy or jsonl.")] = "parquet",
+    model: Annotated[str | None, typer.Option(help="Whose vectors; the last one's by default.")] = None,
     json: Json = False,
 ) -> None:
     """Write places, regions, quality and vectors: one row per document and question."""
     from knowscape.export import export_atlas
 
-    rows = export_atlas(_open(atlas), format, out)
+    rows = export_atlas(_open(atlas), format, out, model=model)
     show({"out": str(out), "rows": rows}, as_json=json)
 
 

@@ -59,7 +59,9 @@ _SUBJECTS = {
 }
 # Hours that nobody wants to wait for a map.
 _TOO_LONG = 24.0
-_UNSCORED = 0.6
+# What stands in for a score that is not known, and what a model without any loses.
+_TYPICAL = {"STS-B": 0.83, "SciFact": 0.65}
+_UNSCORED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ def read_need(request: str) -> Need:
 def recommend(need: Need, speed: Callable[[Entry], float | None]) -> list[Advice]:
     """Return the models for a need, the best first.
 
-    `speed` gives an entry's tokens a second on this machine, None where it cannot run.  The score is MTEB's for the kind of job, less for waiting, for texts cut short, and for a model without a score.
+    `speed` gives an entry's tokens a second on this machine, None where it cannot run.  The score is MTEB's for the
+    kind of job, less for waiting, for texts cut short, and for a model without a score.
     """
     found = []
     for entry in CATALOGUE.values():
@@ -172,16 +175,16 @@ def _allowed(entry: Entry, need: Need) -> bool:
 
 
 def _quality(entry: Entry, need: Need, reasons: list[str]) -> float:
-    wanted = {"STS-B": entry.sts, "SciFact": entry.scifact}
+    scores = {"STS-B": entry.sts, "SciFact": entry.scifact}
     if need.search or need.subject:
-        wanted.pop("STS-B")
-    scores = {name: score for name, score in wanted.items() if score is not None}
-    if not scores:
-        reasons.append("no published score is known to us")
-        quality = _UNSCORED - (0.1 if need.search or need.subject else 0.0)
+        scores.pop("STS-B")
+    known = {name: score for name, score in scores.items() if score is not None}
+    if known:
+        reasons.append(", ".join(f"{name} {score:.3f}" for name, score in known.items()))
     else:
-        reasons.append(", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
-        quality = sum(scores.values()) / len(scores)
+        reasons.append("no published score is known to us")
+    below = 0.0 if known else _UNSCORED
+    quality = sum(known.get(name, _TYPICAL[name]) for name in scores) / len(scores) - below
     medical = need.subject == "medical" and "medical" in entry.good_for
     return quality + (0.15 if medical else 0.0)
 

@@ -39,13 +39,16 @@ class VectorCache:
 
     @classmethod
     def usual(cls, folder: Path) -> "VectorCache":
-        """Return the cache below `folder`; $KNOWSCAPE_CACHE_GB is its limit, 10 where it is not set, 0 turns it off."""
+        """Return the cache below `folder`, or in $KNOWSCAPE_VECTORS.
+
+        $KNOWSCAPE_CACHE_GB is its limit, 10 where it is not set; 0 turns it off.
+        """
         said = os.environ.get("KNOWSCAPE_CACHE_GB", "10")
         try:
             limit = float(said)
         except ValueError:
             limit = 0.0
-        return cls(folder / "vectors", int(limit * _GIGABYTE))
+        return cls(Path(os.environ.get("KNOWSCAPE_VECTORS") or folder / "vectors"), int(limit * _GIGABYTE))
 
     def find(self, fingerprint: str, digests: Set[str]) -> Iterator[pa.Table]:
         """Yield tables with the columns id, text_digest and vector: each of `digests` that is here, once."""
