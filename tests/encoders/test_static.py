@@ -104,7 +104,7 @@ def test_texts_without_tokens_get_the_zero_vector_and_no_texts_no_vectors(tmp_pa
         ({"a": TABLE, "b": TABLE}, {}, "holds a, b"),
         ({"a": TABLE, "linear.bias": TABLE[0]}, {}, "holds a, linear.bias"),
         ({"a": TABLE[0]}, {}, "holds a"),
-        ({"a": TABLE}, {"dimension": 16}, "has 8 dimensions, tiny 16"),
+        ({"a": TABLE}, {"dimension": 16}, "vectors of 8, tiny of 16"),
         ({"a": TABLE[:4]}, {}, "knows 7 tokens.*vectors for 4"),
     ],
 )
