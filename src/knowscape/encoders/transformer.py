@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, prompted, run_batches
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import MissingExtraError, UsageError
+from knowscape.errors import DeviceLostError, MissingExtraError, UsageError
 
 __all__ = ["TransformerEncoder", "available_devices"]
 
@@ -54,7 +54,7 @@ class TransformerEncoder:
         kind = self.device.split(":")[0]
         self._budget = TokenBudget(batch_tokens or _BATCH_TOKENS[kind])
         self._widths = [width for width in _MPS_WIDTHS if width < spec.max_tokens] if kind == "mps" else []
-        self._lock = Lock()
+        self._lock, self._closed = Lock(), False
 
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], of length one where the spec says so.
@@ -67,6 +67,16 @@ class TransformerEncoder:
         """Return float32[n, dimension], with the prompt for queries."""
         return self._encode(texts, self.spec.query_prompt)
 
+    def token_counts(self, texts: list[str]) -> list[int]:
+        """Return how many tokens each text has, after it is cut to the most that the model takes."""
+        whole = prompted(texts, self.spec.document_prompt, self.spec.max_tokens)
+        with self._lock:
+            return [len(ids) for ids in self._first.tokenizer(whole, truncation=True, padding=False)["input_ids"]]
+
+    def close(self) -> None:
+        """End what is running in other threads soon; the encoder cannot be used again."""
+        self._closed = True
+
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
         out = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
         if not texts:
@@ -74,6 +84,8 @@ class TransformerEncoder:
         tokenizer = self._first.tokenizer
 
         def compute(batch: Batch) -> None:
+            if self._closed:
+                raise DeviceLostError("The encoder was closed.")
             rows = {name: [values[row] for row in batch.rows] for name, values in tokens.items()}
             out[batch.rows] = self._forward({**self._features(rows, batch.width), **prompt_length})
 
