@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_native
 
 from knowscape.encoders import transformer
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
@@ -118,10 +119,31 @@ def test_a_folder_without_a_list_of_steps_pools_as_the_spec_says(tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize("precision", ["bf16", "f16"])
+def test_in_half_precision_the_steps_behind_the_transformer_stay_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    make(tmp_path, "bert", dense=True)
+    exact = TransformerEncoder(spec(dimension=32), tmp_path / "model", device="cpu")
+    monkeypatch.setattr(transformer, "_precision", lambda device: precision)
+    half = TransformerEncoder(spec(dimension=32), tmp_path / "model", device="cpu")
+    vectors = half.encode_documents(TEXTS)
+    assert (vectors * exact.encode_documents(TEXTS)).sum(axis=1).min() > 0.999
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
 def test_no_texts_give_no_vectors(tmp_path: Path) -> None:
     make(tmp_path, "bert")
     vectors = TransformerEncoder(spec(), tmp_path / "model", device="cpu").encode_documents([])
     assert (vectors.shape, vectors.dtype) == ((0, 48), np.float32)
+
+
+def test_the_weights_of_the_catalogue_give_their_vectors_here_too() -> None:
+    """Three files, without a list of steps, pool as the catalogue says."""
+    known = entry(DEFAULT_MODEL)
+    own = TransformerEncoder(known.spec, fetch_weights(known), device="cpu")
+    vectors = own.encode_documents(test_native.TEXTS)
+    np.testing.assert_allclose(vectors, np.load(test_native.REFERENCE)["vectors"], atol=1e-5)
 
 
 def test_a_text_is_cut_at_the_specs_tokens(tmp_path: Path) -> None:
@@ -196,9 +218,10 @@ def test_texts_end_to_end_are_what_sentence_transformers_makes_of_them(tmp_path:
         first._flatten_position_offset = first._infer_flatten_position_offset()
         expected = first.preprocess(TEXTS)
         found = own._features(dict(first.tokenizer(TEXTS, truncation=True)), 100)
-        assert {"cu_seq_lens_q", "max_length_q", "position_ids", "input_ids"} <= set(found)
+        assert set(found) == set(expected) - {"modality"}
         for name, value in found.items():
             np.testing.assert_array_equal(value, expected[name], err_msg=name)
+            assert getattr(value, "dtype", int) == getattr(expected[name], "dtype", int)
 
 
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
