@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
+from knowscape.encoders.configuration import engine_of, why_not_native
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.native import NativeEncoder
 from knowscape.encoders.weights import fetch_weights
@@ -78,13 +79,11 @@ def test_vectors_are_those_of_sentence_transformers(tmp_path: Path, kind: str, p
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_step_that_the_engine_lacks_is_refused(tmp_path: Path) -> None:
-    from knowscape.errors import UsageError
-
+def test_a_step_that_the_native_engine_lacks_is_left_to_the_other(tmp_path: Path) -> None:
     make(tmp_path, "bert", pooling="mean", normalised=True, prompts={})
     path = tmp_path / "model" / "modules.json"
     steps = json.loads(path.read_text())
     steps.append({"idx": 3, "name": "3", "path": "3_Dense", "type": "sentence_transformers.models.Dense"})
     path.write_text(json.dumps(steps))
-    with pytest.raises(UsageError, match="module Dense"):
-        load_encoder(str(tmp_path / "model"))
+    assert why_not_native(tmp_path / "model") == "it has the module Dense"
+    assert engine_of(tmp_path / "model") == "transformer"
