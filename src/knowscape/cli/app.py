@@ -1,0 +1,33 @@
+"""The application, and the options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="knowscape",
+    help="Turn a pile of articles into a knowledge map with a quiz, in the browser.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+CorpusPath = Annotated[str, typer.Argument(metavar="CORPUS", help="Parquet, JSONL, CSV, JSON, a folder of texts, ...")]
+AtlasPath = Annotated[Path, typer.Argument(metavar="ATLAS", help="The folder of an atlas.")]
+Questions = Annotated[Path | None, typer.Option("-q", "--questions", help="Quiz questions (JSON).")]
+MaxQuestions = Annotated[int | None, typer.Option(min=1, help="Use so many questions, evenly over the topics.")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to make or to continue.")]
+Model = Annotated[str, typer.Option(help="A model of the catalogue, or a folder with one.")]
+Device = Annotated[str, typer.Option(help="auto or cpu.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Read so many documents.")]
+Reader = Annotated[str | None, typer.Option(help="Read CORPUS as this format, whatever its name.")]
+Column = Annotated[str | None, typer.Option(help="The column that holds it.")]
+Padding = Annotated[float, typer.Option(min=0, max=10, help="Padding of the question region, a share of its size.")]
+Seed = Annotated[int, typer.Option(min=0, help="The seed of the layout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Full = Annotated[bool, typer.Option(help="Read and digest every byte.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port on localhost.")]
+Serve = Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page when it is built.")]
