@@ -31,7 +31,9 @@ _WORDS = ("sun", "moon", "river", "music", "city", "water")
 _LAST = ("king", "bread")
 # Longer texts are not tried: the cost grows with the square, and the fault is no other.
 _LONGEST_TRIED = 512
-_SAME = 1e-4
+# Share of the largest component.  In bf16 two rows of one batch with the same tokens differ by 0.002; one other word
+# among 254 makes 0.14.
+_SAME = 0.005
 # Where a model's folder says what it is.
 _FILE = {
     "prompt": "config_sentence_transformers.json",
@@ -39,6 +41,8 @@ _FILE = {
     "normalisation": "modules.json",
     "cut length": "sentence_bert_config.json",
 }
+# Vectors without meaning would have about one of the ten right, a static model may miss some.
+_ENOUGH = 7
 # A vector store refuses what is further from length one.
 _NORM = 1e-3
 
@@ -174,14 +178,14 @@ def _ending(encoder: Encoder, words: int) -> NDArray[np.float32]:
 
 
 def _meaning(spec: EncoderSpec, vectors: NDArray[np.float32]) -> Check:
-    """Each sentence must be nearer to its paraphrase than to every other sentence."""
+    """Most sentences must be nearer to their paraphrase than to every other sentence."""
     ready = comparable(vectors, spec.similarity)
     similarities = ready @ ready.T
     np.fill_diagonal(similarities, -np.inf)
     partner = np.arange(len(vectors)) ^ 1  # 0 and 1, 2 and 3, ...
     right = int((similarities.argmax(axis=1) == partner).sum())
     detail = f"{right} of {len(vectors)} sentences are nearest to their paraphrase"
-    return Check("meaning", detail, None if right == len(vectors) else "no meaning")
+    return Check("meaning", detail, None if right >= _ENOUGH else "no meaning")
 
 
 def _same(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
