@@ -94,6 +94,19 @@ def test_a_folder_without_data_is_refused_before_any_work(knowscape: Run, tmp_pa
     assert "sts/stsb-en-test.csv" in done.stderr
 
 
+def test_a_score_that_is_off_fails_and_is_looked_into(knowscape: Run, tmp_path: Path) -> None:
+    """Three pairs cannot give the published score under any setting."""
+    (tmp_path / "sts").mkdir()
+    (tmp_path / "sts" / "stsb-en-test.csv").write_text("The sun,A star,1\nA cell,A river,3\nA map,A chart,2\n")
+    done = knowscape("doctor", "--data", tmp_path, "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["healthy"]) == (1, False)
+    (score,) = report["scores"]
+    assert (score["task"], score["ok"], score["published"]) == ("STS-B en", False, 0.82032)
+    assert list(report["diagnosis"]["tried"]) == ["pooling by cls"]
+    assert report["diagnosis"]["verdict"].startswith("No single change")
+
+
 def test_a_folder_that_says_what_the_catalogue_says_is_healthy(tmp_path: Path) -> None:
     report = examine(str(model(tmp_path / "mine")))
     assert (report.exit_code, [check.fault for check in report.checks]) == (0, [None] * 7)
@@ -182,3 +195,14 @@ def test_an_encoder_that_gives_other_bytes_each_time_is_named(encoder: Encoder) 
     random = np.random.default_rng(0)
     noisy = Bent(encoder, unknown(encoder), lambda v: v + random.normal(0, 1e-6, v.shape).astype(np.float32))
     assert "not repeatable" in faults(noisy)
+
+
+def test_the_rounding_of_bf16_is_no_fault(encoder: Encoder) -> None:
+    """There, rows of one batch with the same tokens differ by 0.002 of the largest component."""
+
+    def rounded(vectors: Vectors) -> Vectors:
+        rows, columns = np.indices(vectors.shape)
+        near = vectors * (1 + 0.002 * np.sin(rows + columns))
+        return (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+
+    assert faults(Bent(encoder, unknown(encoder), rounded)) == {}

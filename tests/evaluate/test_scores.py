@@ -18,7 +18,7 @@ from knowscape.errors import UsageError
 from knowscape.evaluate.diagnosis import diagnose, explain
 from knowscape.evaluate.published import PUBLISHED, published_for
 from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
-from knowscape.evaluate.scores import PAIRS, RETRIEVAL, Score, scores, tasks_in
+from knowscape.evaluate.scores import PAIRS, RETRIEVAL, Score, read_tasks, scores
 from knowscape.evaluate.similarity import read_pairs, similarity_score
 
 DATA = Path(os.environ.get("KNOWSCAPE_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -59,7 +59,7 @@ def test_each_published_score_is_there_once_and_of_a_task_that_is_known() -> Non
 
 def test_a_folder_without_any_data_set_says_what_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none of the data sets.*stsb-en-test\.csv"):
-        tasks_in(tmp_path)
+        read_tasks(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -125,17 +125,24 @@ def test_where_no_change_helps_the_diagnosis_says_so(pairs: Path) -> None:
     assert diagnose(score, SPEC, load=Ends, pairs=read_pairs(pairs)).verdict.startswith("No single change")
 
 
-def test_only_scores_that_are_off_are_explained(tmp_path: Path, pairs: Path) -> None:
+def test_only_scores_that_are_off_are_explained(pairs: Path) -> None:
     right, wrong = Score("STS-B en", "spearman", 0.5, 0.5, 0.1), Score("SciFact", "ndcg@10", 0.1, 0.6, 0.1)
-    assert explain([right], SPEC, load=Ends, data=tmp_path) is None
-    agrees = explain([right, wrong], SPEC, load=Ends, data=tmp_path)
+    read = read_pairs(pairs)
+    assert explain([right], SPEC, load=Ends, pairs=read) is None
+    agrees = explain([right, wrong], SPEC, load=Ends, pairs=read)
     assert agrees is not None
     assert "SciFact: the prompts of queries and documents, the cut length" in agrees.verdict
-    alone = explain([wrong], SPEC, load=Ends, data=tmp_path)
+    alone = explain([wrong], SPEC, load=Ends, pairs=None)
     assert alone is not None
-    assert str(pairs) in alone.verdict
+    assert PAIRS["STS-B en"] in alone.verdict
+
+
+def test_data_is_read_whole_before_the_first_score(tmp_path: Path, pairs: Path) -> None:
+    (tmp_path / RETRIEVAL["SciFact"]).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"no file .*corpus\.jsonl"):
+        read_tasks(tmp_path)
 
 
 def test_scores_are_given_for_the_data_that_is_there(tmp_path: Path, pairs: Path) -> None:
-    (score,) = scores(Ends(SPEC), tmp_path)
+    (score,) = scores(Ends(SPEC), read_tasks(tmp_path))
     assert (score.task, score.metric, score.published, score.to_json()["ok"]) == ("STS-B en", "spearman", None, None)

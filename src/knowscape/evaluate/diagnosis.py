@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from knowscape.encoders.graph import POOLINGS
@@ -10,7 +9,7 @@ from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import KnowscapeError
 from knowscape.evaluate.expected import known_spec
 from knowscape.evaluate.scores import PAIRS, Score
-from knowscape.evaluate.similarity import Pairs, read_pairs, similarity_score
+from knowscape.evaluate.similarity import Pairs, similarity_score
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["Diagnosis", "diagnose", "explain"]
@@ -35,26 +34,27 @@ def explain(
     spec: EncoderSpec,
     *,
     load: Callable[[EncoderSpec], Encoder],
-    data: Path,
+    pairs: Pairs | None,
     progress: Progress = SILENT,
 ) -> Diagnosis | None:
     """Return what explains the scores that are off, None where none is.
 
-    `load` returns the same weights under another spec.  The trials are made on STS-B en, which takes seconds.
+    `load` returns the same weights under another spec.  The trials are made on the pairs of STS-B en, which takes
+    seconds.
     """
     off = [score.task for score in scores if not score.ok]
     if not off:
         return None
     reference = next((score for score in scores if score.task == _TASK and score.published is not None), None)
-    if reference is None:
-        return Diagnosis(f"To find out why, {_TASK} with a published score is needed: {data / PAIRS[_TASK]}", {})
+    if reference is None or pairs is None:
+        return Diagnosis(f"To find out why, {_TASK} with a published score is needed: DIR/{PAIRS[_TASK]}", {})
     if reference.ok:
         return Diagnosis(
             f"{_TASK} agrees, so weights, tokens and pooling do. What is left for {', '.join(dict.fromkeys(off))}: "
             "the prompts of queries and documents, the cut length, and the data itself",
             {},
         )
-    return diagnose(reference, spec, load=load, pairs=read_pairs(data / PAIRS[_TASK]), progress=progress)
+    return diagnose(reference, spec, load=load, pairs=pairs, progress=progress)
 
 
 def diagnose(

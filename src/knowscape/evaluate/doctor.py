@@ -6,13 +6,15 @@ from typing import Any
 
 from knowscape.encoders.catalogue import entry
 from knowscape.encoders.load import load_encoder
+from knowscape.encoders.native import NativeEncoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import fetch_weights
 from knowscape.errors import KnowscapeError
 from knowscape.evaluate.diagnosis import Diagnosis, explain
 from knowscape.evaluate.machine import machine, versions
-from knowscape.evaluate.scores import Score, scores, tasks_in
+from knowscape.evaluate.scores import Score, read_tasks, scores
 from knowscape.evaluate.self_test import Check, self_test
+from knowscape.evaluate.similarity import Pairs
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["Report", "examine"]
@@ -58,10 +60,7 @@ def examine(model: str, *, device: str = "auto", data: Path | None = None, progr
     With `data`, a folder with the data sets that `scores` knows, the scores are computed too, which takes minutes.  A
     model that cannot be loaded is in the report; UsageError for data that cannot be read.
     """
-    from knowscape.encoders.native import NativeEncoder
-
-    if data is not None:
-        tasks_in(data)
+    tasks = read_tasks(data) if data is not None else {}
     report = Report(versions(), machine())
     try:
         encoder = load_encoder(model, device=device, progress=progress)
@@ -72,16 +71,19 @@ def examine(model: str, *, device: str = "auto", data: Path | None = None, progr
     precision = getattr(encoder, "precision", None)
     report.model = {**asdict(encoder.spec), "precision": precision, "fingerprint": encoder.spec.fingerprint}
     report.checks = self_test(encoder, own)
-    if data is not None and not _broken(report.checks):
-        report.scores = list(scores(encoder, data, progress))
-
-        def load(spec: EncoderSpec) -> Encoder:
-            return NativeEncoder(spec, own or fetch_weights(entry(model), progress), precision=precision or "auto")
-
-        report.diagnosis = explain(report.scores, encoder.spec, load=load, data=data, progress=progress)
+    broken = any(check.fault == "NaN" for check in report.checks)
+    if tasks and not broken:
+        report.scores = list(scores(encoder, tasks, progress))
+        report.diagnosis = _explain(report, encoder, model, sentences=tasks.get("STS-B en"), progress=progress)
     return report
 
 
-def _broken(checks: list[Check]) -> bool:
-    """Return whether there is no point in scores, since vectors are not numbers."""
-    return any(check.fault == "NaN" for check in checks)
+def _explain(
+    report: Report, encoder: Encoder, model: str, *, sentences: object, progress: Progress
+) -> Diagnosis | None:
+    def load(spec: EncoderSpec) -> Encoder:
+        folder = Path(model) if Path(model).is_dir() else fetch_weights(entry(model), progress)
+        return NativeEncoder(spec, folder, precision=getattr(encoder, "precision", "auto"))
+
+    pairs = sentences if isinstance(sentences, Pairs) else None
+    return explain(report.scores, encoder.spec, load=load, pairs=pairs, progress=progress)

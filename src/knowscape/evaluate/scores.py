@@ -1,6 +1,6 @@
 """A model's scores on a folder of data sets, beside the published ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ from knowscape.encoders.spec import Encoder
 from knowscape.errors import UsageError
 from knowscape.evaluate.expected import known_spec
 from knowscape.evaluate.published import published_for
-from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
-from knowscape.evaluate.similarity import read_pairs, similarity_score
+from knowscape.evaluate.retrieval import RetrievalSet, read_retrieval, retrieval_scores
+from knowscape.evaluate.similarity import Pairs, read_pairs, similarity_score
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["PAIRS", "RETRIEVAL", "Score", "scores", "tasks_in"]
+__all__ = ["PAIRS", "RETRIEVAL", "Score", "read_tasks", "scores"]
 
 PAIRS = {"STS-B en": "sts/stsb-en-test.csv", "STS-B de": "sts/stsb-de-test.csv"}
 RETRIEVAL = {"SciFact": "retrieval/scifact", "XQuAD-R en": "retrieval/xquad-en", "XQuAD-R de": "retrieval/xquad-de"}
@@ -41,29 +41,30 @@ class Score:
         return {**asdict(self), "ok": None if self.published is None else self.ok}
 
 
-def tasks_in(folder: Path) -> dict[str, Path]:
-    """Return the tasks whose data is in `folder`, with its place; UsageError where there is none."""
-    places = {task: folder / place for task, place in (PAIRS | RETRIEVAL).items()}
-    found = {task: place for task, place in places.items() if place.exists()}
+def read_tasks(folder: Path) -> dict[str, Pairs | RetrievalSet]:
+    """Return the data sets in `folder` by task; UsageError where there is none, or one cannot be read."""
+    pairs = {task: folder / place for task, place in PAIRS.items()}
+    retrieval = {task: folder / place for task, place in RETRIEVAL.items()}
+    found: dict[str, Pairs | RetrievalSet] = {task: read_pairs(path) for task, path in pairs.items() if path.exists()}
+    found |= {task: read_retrieval(path) for task, path in retrieval.items() if path.exists()}
     if not found:
         accepted = ", ".join((PAIRS | RETRIEVAL).values())
         raise UsageError(f"{folder} holds none of the data sets. Looked for, each may be left out: {accepted}.")
     return found
 
 
-def scores(encoder: Encoder, folder: Path, progress: Progress = SILENT) -> Iterator[Score]:
-    """Yield the scores on each data set that is in `folder`, as they are computed.
+def scores(encoder: Encoder, tasks: Mapping[str, Pairs | RetrievalSet], progress: Progress = SILENT) -> Iterator[Score]:
+    """Yield the scores on each data set, as they are computed.
 
-    What is published is looked up by the name that the catalogue has for the weights.  Raises UsageError for data that
-    cannot be read.
+    What is published is looked up by the name that the catalogue has for the weights.
     """
     known = known_spec(encoder.spec) or encoder.spec
     published = published_for(known.name)
-    for task, place in tasks_in(folder).items():
-        if task in PAIRS:
-            found = {"spearman": similarity_score(encoder, read_pairs(place), name=task, progress=progress)}
+    for task, data in tasks.items():
+        if isinstance(data, Pairs):
+            found = {"spearman": similarity_score(encoder, data, name=task, progress=progress)}
         else:
-            found = retrieval_scores(encoder, read_retrieval(place), name=task, progress=progress)
+            found = retrieval_scores(encoder, data, name=task, progress=progress)
         for metric, value in found.items():
             other = published.get((task, metric))
             yield Score(task, metric, value, *((other.value, other.tolerance) if other else ()))
