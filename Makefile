@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test lint bench soak browser clean
+.PHONY: demo test lint bench soak scores browser clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,9 @@ bench: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m soak --timeout 7200
+
+scores: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m scores --timeout 7200
 
 clean:
 	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

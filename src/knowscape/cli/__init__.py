@@ -11,6 +11,7 @@ def main() -> None:
     """Run the command line; exit codes: 0 ok, 1 the work failed, 2 wrong usage, 3 the data is damaged."""
     import knowscape.cli.bench  # the commands register themselves
     import knowscape.cli.commands
+    import knowscape.cli.doctor
     import knowscape.cli.models  # noqa: F401
     from knowscape.cli.app import app
     from knowscape.errors import KnowscapeError
