@@ -271,9 +271,9 @@ def test_flash_attention_is_asked_for_and_done_without_where_the_architecture_la
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", load)
     monkeypatch.setattr(transformer, "find_spec", lambda name: SimpleNamespace())
-    assert transformer._load(tmp_path, "cuda", "bf16", False) == "model"
+    assert transformer._load(tmp_path, "cuda", "bf16", trust_remote_code=False) == "model"
     assert asked == ["flash_attention_2", None]
-    assert transformer._load(tmp_path, "cuda", "f16", False) == "model"
+    assert transformer._load(tmp_path, "cuda", "f16", trust_remote_code=False) == "model"
     assert asked[2:] == [None]
 
 

@@ -96,14 +96,14 @@ class NativeEncoder:
         with self._lock:
             batches, requests = Batches([len(t) for t in tokens], self._budget), self._requests
             while batches:
-                failed = self._run(requests, batches, tokens, out)
+                failed = self._run(requests, batches, tokens, out=out)
                 batches.give_back(failed, alone=len(requests) == 1)
                 if any(len(batch.rows) == 1 for batch in failed):
                     requests = requests[:1]  # it may fit when nothing runs beside it
         return out
 
     def _run(
-        self, requests: list[Any], batches: Batches, tokens: list[NDArray[np.int32]], out: NDArray[np.float32]
+        self, requests: list[Any], batches: Batches, tokens: list[NDArray[np.int32]], *, out: NDArray[np.float32]
     ) -> list[Batch]:
         """Compute until no row waits or memory runs out, and return the batches that it did not suffice for.
 

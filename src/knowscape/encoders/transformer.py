@@ -46,7 +46,7 @@ class TransformerEncoder:
         self.spec = spec
         self.device = _choose(device)
         self.precision = _precision(self.device)
-        model = _load(folder, self.device, self.precision, trust_remote_code)
+        model = _load(folder, self.device, self.precision, trust_remote_code=trust_remote_code)
         self._first, *self._rest = _steps(model, spec, folder)
         self._first.max_seq_length = spec.max_tokens
         # Releases without the offset number the positions of RoBERTa's kin wrongly when texts lie end to end.
@@ -191,7 +191,7 @@ def _precision(device: str) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "f16"
 
 
-def _load(folder: Path, device: str, precision: str, trust_remote_code: bool) -> Any:
+def _load(folder: Path, device: str, precision: str, *, trust_remote_code: bool) -> Any:
     """Return a SentenceTransformer, with FlashAttention where there is one for the device and the architecture."""
     import torch
     from sentence_transformers import SentenceTransformer
