@@ -1,4 +1,4 @@
-"""What there is to compute with."""
+"""What OpenVINO finds to compute with."""
 
 from typing import Any
 
