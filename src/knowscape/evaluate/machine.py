@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from knowscape.encoders.devices import describe_devices
+from knowscape.encoders.processor import describe_devices
 from knowscape.encoders.weights import cache_folder
 
 __all__ = ["machine", "versions"]
