@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.processor import describe_devices
 from knowscape.encoders.weights import cache_folder
 
@@ -37,7 +38,8 @@ def machine() -> dict[str, Any]:
     return {
         "devices": describe_devices(),
         "cores": os.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "usable_cores": cores(),
+        "gpus": gpus("auto"),
         "free_memory_gib": _free_memory(),
         "cache": str(cache),
         "free_disk_gib": round(shutil.disk_usage(there).free / _GIB, 1),
