@@ -4,11 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from knowscape.encoders.catalogue import entry
-from knowscape.encoders.load import load_encoder
-from knowscape.encoders.native import NativeEncoder
-from knowscape.encoders.spec import Encoder, EncoderSpec
-from knowscape.encoders.weights import fetch_weights
+from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.errors import KnowscapeError
 from knowscape.evaluate.diagnosis import Diagnosis, explain
 from knowscape.evaluate.machine import machine, versions
@@ -55,35 +51,33 @@ class Report:
 
 
 def examine(model: str, *, device: str = "auto", data: Path | None = None, progress: Progress = SILENT) -> Report:
-    """Return a report on this machine and `model`, a name of the catalogue or a folder.
+    """Return a report on this machine and `model`, as `load_encoder` takes it.
 
     With `data`, a folder with the data sets that `scores` knows, the scores are computed too, which takes minutes.  A
     model that cannot be loaded is in the report; UsageError for data that cannot be read.
     """
     tasks = read_tasks(data) if data is not None else {}
     report = Report(versions(), machine())
+    options = EngineOptions(device)
     try:
-        encoder = load_encoder(model, device=device, progress=progress)
+        spec, folder = find_model(model, progress=progress)
+        encoder = start_encoder(spec, folder, options)
     except KnowscapeError as error:
         report.error = error
         return report
-    own = Path(model) if Path(model).is_dir() else None
-    precision = getattr(encoder, "precision", None)
-    report.model = {**asdict(encoder.spec), "precision": precision, "fingerprint": encoder.spec.fingerprint}
-    report.checks = self_test(encoder, own)
+    report.model = {
+        **asdict(spec), "precision": getattr(encoder, "precision", None), "fingerprint": spec.fingerprint
+    }  # fmt: skip
+    report.checks = self_test(encoder, folder)
     broken = any(check.fault == "NaN" for check in report.checks)
     if tasks and not broken:
         report.scores = list(scores(encoder, tasks, progress))
-        report.diagnosis = _explain(report, encoder, model, sentences=tasks.get("STS-B en"), progress=progress)
+        pairs = tasks.get("STS-B en")
+        report.diagnosis = explain(
+            report.scores,
+            spec,
+            load=lambda other: start_encoder(other, folder, options),
+            pairs=pairs if isinstance(pairs, Pairs) else None,
+            progress=progress,
+        )
     return report
-
-
-def _explain(
-    report: Report, encoder: Encoder, model: str, *, sentences: object, progress: Progress
-) -> Diagnosis | None:
-    def load(spec: EncoderSpec) -> Encoder:
-        folder = Path(model) if Path(model).is_dir() else fetch_weights(entry(model), progress)
-        return NativeEncoder(spec, folder, precision=getattr(encoder, "precision", "auto"))
-
-    pairs = sentences if isinstance(sentences, Pairs) else None
-    return explain(report.scores, encoder.spec, load=load, pairs=pairs, progress=progress)
