@@ -1,5 +1,7 @@
 """Every row is computed once, whatever its company and wherever memory runs out."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -140,6 +142,7 @@ def test_another_error_is_not_taken_for_a_lack_of_memory() -> None:
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("Exception from src/inference: std::bad_alloc"), True),
+        (RuntimeError("Check 'ptr' failed at cpu_memory.cpp:257: Failed to allocate 198574080 bytes of memory"), True),
         (RuntimeError("Insufficient memory"), True),
         (RuntimeError("CUDA error: device-side assert triggered"), False),
         (ValueError("out of memory"), False),
@@ -191,7 +194,9 @@ def expected(native: NativeEncoder) -> Any:
 
 def make_flaky(encoder: NativeEncoder, patch: pytest.MonkeyPatch, fails: Callable[[str, int], bool]) -> None:
     patch.setattr(encoder, "_budget", TokenBudget(256))
-    patch.setattr(encoder, "_requests", [Flaky(request, fails) for request in encoder._requests])
+    flaky = [Flaky(request, fails) for request in encoder._requests]
+    patch.setattr(encoder, "_requests", list(flaky))
+    patch.setattr(encoder, "_compile", lambda: list(flaky))
 
 
 @pytest.mark.parametrize("where", ["start", "wait"])
@@ -231,6 +236,21 @@ def test_the_native_encoder_tries_a_single_text_alone_before_it_gives_up(
         native.encode_documents(TEXTS)
 
 
+def test_the_native_encoder_works_on_after_it_could_not_start_anew(
+    native: NativeEncoder, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_() -> list[Any]:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        make_flaky(native, patch, lambda step, rows: step == "wait")
+        patch.setattr(native, "_compile", compile_)
+        with pytest.raises(MemoryError):
+            native.encode_documents(TEXTS)
+    native._requests.clear()
+    assert native.encode_documents(TEXTS).tobytes() == expected.tobytes()
+
+
 def test_the_native_encoder_works_on_after_another_error(
     native: NativeEncoder, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,3 +268,29 @@ def test_a_new_encoder_gives_the_same_bytes_where_nothing_fails(native: NativeEn
     known = entry(DEFAULT_MODEL)
     again = NativeEncoder(known.spec, fetch_weights(known), precision="f32", batch_tokens=256)
     assert again.encode_documents(TEXTS).tobytes() == native.encode_documents(TEXTS).tobytes() == expected.tobytes()
+
+
+DRILL = """
+import resource, sys
+import numpy as np
+from knowscape.encoders.catalogue import entry
+from knowscape.encoders.native import NativeEncoder
+from knowscape.encoders.weights import fetch_weights
+
+known = entry("all-MiniLM-L6-v2")
+texts = [" ".join(["map of ideas, sun and moon; rivers?"] * 20)] * 100
+encoder = NativeEncoder(known.spec, fetch_weights(known), precision="f32", batch_tokens=40_000)
+expected = encoder.encode_documents(texts[:1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+np.testing.assert_allclose(encoder.encode_documents(texts), expected.repeat(100, axis=0), atol=2e-6)
+print(encoder._budget.tokens)
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's memory as Linux does")
+def test_a_process_whose_memory_is_limited_computes_in_smaller_batches() -> None:
+    done = subprocess.run([sys.executable, "-c", DRILL], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 40_000

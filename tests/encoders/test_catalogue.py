@@ -28,7 +28,7 @@ KINDS = {
     "bge-m3": "xlm-roberta", "Qwen3-Embedding-0.6B": "qwen3", "embeddinggemma-300m": "gemma3_text",
     "llama-embed-nemotron-8b": "llama",
 }  # fmt: skip
-MODES = {"mean": "mean_tokens", "cls": "cls_token", "last": "lasttoken"}
+MODES = {"mean": "mean_tokens", "cls": "cls_token", "lasttoken": "lasttoken"}
 ENTRIES = pytest.mark.parametrize("known", CATALOGUE.values(), ids=list(CATALOGUE))
 OTHERS = pytest.mark.parametrize(
     "known", [one for one in CATALOGUE.values() if one.engine != "static"], ids=lambda one: one.spec.name

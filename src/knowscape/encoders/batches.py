@@ -14,7 +14,7 @@ __all__ = ["Batch", "Batches", "TokenBudget", "out_of_memory", "prompted", "run_
 # What torch (CPU, CUDA, cuBLAS, MPS), OpenVINO and oneDNN say, each in an exception of its own kind.
 _OUT_OF_MEMORY = (
     "out of memory", "bad_alloc", "could not allocate", "allocate memory", "insufficient memory", "not enough memory",
-    "alloc_failed",
+    "alloc_failed", "failed to allocate",
 )  # fmt: skip
 _GOOD_BATCHES = 32
 # Longer texts are cut before they are tokenised: no token in use is as long as this on average.
@@ -102,7 +102,8 @@ class Batches:
             for row in batch.rows:
                 heappush(self._waiting, int(places[row]))
         if failed:
-            self._budget.shrink(min(batch.tokens for batch in failed))
+            # A small batch may have failed for want of what a large one beside it held.
+            self._budget.shrink(max(batch.tokens for batch in failed))
 
     def _width(self, length: int) -> int:
         place = int(np.searchsorted(self._widths, length))

@@ -222,7 +222,7 @@ _ENTRIES = (
     ),
     Entry(
         _spec(
-            "Qwen3-Embedding-0.6B", "c54f2e6e80b2d7b7de06f51cec4959f6b3e03418", 1024, 32768, pooling="last",
+            "Qwen3-Embedding-0.6B", "c54f2e6e80b2d7b7de06f51cec4959f6b3e03418", 1024, 32768, pooling="lasttoken",
             query_prompt="Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:",
         ),
         "Qwen/Qwen3-Embedding-0.6B",

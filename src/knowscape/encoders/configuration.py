@@ -13,7 +13,7 @@ from knowscape.files import sha256_file
 
 __all__ = ["contradictions", "engine_of", "read_spec", "why_not_native", "with_digests"]
 
-_POOLINGS = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "last"}
+_POOLINGS = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "lasttoken"}
 _NATIVE_MODULES = {"Transformer", "Pooling", "Normalize"}
 _WEIGHTS = "*.safetensors"
 
@@ -143,7 +143,7 @@ def _steps(folder: Path) -> list[str] | None:
 
 
 def _pooling(folder: Path) -> str:
-    """Return mean, cls, last, or the configuration's own name of another one."""
+    """Return mean, cls, lasttoken, or the configuration's own name of another one."""
     config = _json(folder / "1_Pooling" / "config.json")
     named = {f"pooling_mode_{name}": pooling for name, pooling in _POOLINGS.items()}
     chosen = [named.get(key, key) for key, value in config.items() if key.startswith("pooling_mode_") and value is True]

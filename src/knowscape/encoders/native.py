@@ -1,7 +1,10 @@
 """The encoder's fast path on CPU: a transformer in OpenVINO, without torch, fed with batches of like lengths."""
 
+import gc
 import json
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -46,7 +49,9 @@ class NativeEncoder:
         from tokenizers import Tokenizer
 
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        graph = build_graph(config, folder / "model.safetensors", pooling=spec.pooling, normalised=spec.normalised)
+        weights = folder / "model.safetensors"
+        build = partial(build_graph, config, weights, pooling=spec.pooling, normalised=spec.normalised)
+        graph = build()
         self.spec = spec
         self._budget = TokenBudget(batch_tokens or _BATCH_TOKENS)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -56,6 +61,7 @@ class NativeEncoder:
         core = openvino.Core()
         self.precision = "f32" if precision == "auto" else precision
         self._requests = _requests(core, graph, self.precision, threads)
+        self._compile: Callable[[], list[Any]] = lambda: _requests(core, build(), self.precision, threads)
         if precision == "auto" and computes_bf16():
             self._try_bf16(_requests(core, graph, "bf16", threads))
 
@@ -69,6 +75,12 @@ class NativeEncoder:
             self.precision = "bf16"
         else:
             self._requests = fp32
+
+    def _start_anew(self) -> None:
+        """Free what openvino keeps: memory for the largest shapes, and for those that failed."""
+        self._requests.clear()
+        gc.collect()  # errors and the frames that they came through hold each other, and the requests
+        self._requests = self._compile()
 
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], of length one where the spec says so; the same list gives the same bytes."""
@@ -94,12 +106,16 @@ class NativeEncoder:
         tokens = self._tokenise(texts, prompt)
         out = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
         with self._lock:
-            batches, requests = Batches([len(t) for t in tokens], self._budget), self._requests
+            if not self._requests:  # an earlier call could not start anew
+                self._start_anew()
+            batches, side_by_side = Batches([len(t) for t in tokens], self._budget), len(self._requests)
             while batches:
-                failed = self._run(requests, batches, tokens, out=out)
-                batches.give_back(failed, alone=len(requests) == 1)
+                failed = self._run(self._requests[:side_by_side], batches, tokens, out=out)
+                if failed:
+                    self._start_anew()
+                    batches.give_back(failed, alone=side_by_side == 1)
                 if any(len(batch.rows) == 1 for batch in failed):
-                    requests = requests[:1]  # it may fit when nothing runs beside it
+                    side_by_side = 1  # a text may fit when nothing runs beside it
         return out
 
     def _run(

@@ -11,7 +11,7 @@ from knowscape.encoders.spec import EncoderSpec
 
 __all__ = ["Expected", "expectations", "known_spec"]
 
-_POOLINGS = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "last"}
+_POOLINGS = {"mean_tokens": "mean", "cls_token": "cls"}
 
 
 @dataclass(frozen=True, slots=True)
