@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 from knowscape.embed.worker import Encoded, encode_slice
@@ -209,7 +210,10 @@ def _serve(pipe: Connection, number: int, load: Load, options: _Options) -> None
 
 
 def _memory() -> int:
-    """Return the most memory that this process has held, in bytes; macOS counts bytes, others kilobytes."""
+    """Return the memory that this process holds, in bytes; where Linux's account of it is missing, the most it held."""
+    account = Path("/proc/self/statm")
+    if account.is_file():  # the most it held would begin with what its parent held
+        return int(account.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 
