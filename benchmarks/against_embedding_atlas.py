@@ -79,18 +79,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     atlas, rows = folder / "wiki.atlas", folder / "rows.parquet"
     knowscape = [sys.executable, "-c", "from knowscape.cli import main; main()"]
-    own = timed(
-        [
-            *knowscape,
-            "build",
-            str(arguments.articles),
-            "-q",
-            str(arguments.questions),
-            "--max-questions",
-            "100",
-        ]
-        + ["-o", str(atlas)]
-    )
+    arguments_of_build = [str(arguments.articles), "-q", str(arguments.questions), "--max-questions", "100"]
+    own = timed([*knowscape, "build", *arguments_of_build, "-o", str(atlas)], KNOWSCAPE_CACHE_GB="0")
     model = peer_model(folder / "model")
     peer = timed(
         [arguments.peer, str(arguments.articles), "--text", "text", "--model", str(model)]

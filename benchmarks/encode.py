@@ -30,7 +30,7 @@ import json, sys, time
 import numpy as np
 from knowscape.encoders.catalogue import entry
 from knowscape.encoders.load import load_encoder
-from knowscape.encoders.speed import matrix_speed
+from knowscape.encoders.processor import matrix_speed
 texts = json.load(open(sys.argv[1]))
 encoder = load_encoder()
 encoder.encode_documents(texts[:200])

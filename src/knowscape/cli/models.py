@@ -93,7 +93,7 @@ def _recommend(request: str, *, as_json: bool) -> None:
 
 def _speed(*, gpu: bool) -> Any:
     """Return a function from an entry to its tokens a second here: the CPU's measured speed over the model's cost."""
-    from knowscape.encoders.speed import computes_bf16, matrix_speed
+    from knowscape.encoders.processor import computes_bf16, matrix_speed
 
     fp32 = matrix_speed()
     native = matrix_speed("bf16") if computes_bf16() else fp32

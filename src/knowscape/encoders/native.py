@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, out_of_memory, prompted
 from knowscape.encoders.graph import build_graph
+from knowscape.encoders.processor import computes_bf16
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.encoders.speed import computes_bf16
 from knowscape.errors import DeviceLostError
 
 __all__ = ["NativeEncoder"]
