@@ -134,9 +134,25 @@ def test_a_worker_that_is_killed_is_replaced_and_its_slice_done_again(tmp_path: 
 def test_workers_that_die_again_and_again_end_the_run_with_what_was_done_kept(tmp_path: Path) -> None:
     (tmp_path / "deaths").mkdir()
     store = VectorStore(tmp_path / "store")
-    with pytest.raises(KnowscapeError, match=r"ended 6 times in a row.*code -9"):
+    with pytest.raises(KnowscapeError, match=r"last worker ended 6 times in a row.*code -9"):
         run(Processes(Dying(tmp_path / "deaths", 99), 1), store)
     assert run(Processes(fakes.load, 1), store).failed == {}
+    assert_all_but(set(), store)
+
+
+class OneIsGone:
+    """Loads encoders of which the first one's device never computes."""
+
+    def __call__(self, number: int) -> CountingEncoder:
+        def gone(now: list[str], vectors: NDArray[np.float32]) -> None:
+            raise RuntimeError("CUDA error: device lost")
+
+        return CountingEncoder(gone) if number == 0 else CountingEncoder()
+
+
+def test_one_of_two_devices_that_vanishes_leaves_the_work_to_the_other(tmp_path: Path) -> None:
+    store = VectorStore(tmp_path / "store")
+    assert run(Processes(OneIsGone(), 2), store).failed == {}
     assert_all_but(set(), store)
 
 

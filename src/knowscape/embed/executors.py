@@ -5,7 +5,7 @@ import resource
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -83,6 +83,8 @@ def _result(number: int, future: "Future[Encoded]") -> tuple[int, Encoded]:
 class Processes:
     """`count` processes with a model each, `load(n)` for the n-th; one that dies is replaced and its slice redone.
 
+    One that dies six times in a row is given up while others go on.
+
     A process that has grown by `most_growth` bytes after its first slice is replaced too: Apple's GPUs keep what they
     compiled for every shape.
     """
@@ -91,9 +93,8 @@ class Processes:
         self._load, self._count, self._most_growth = load, count, most_growth
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
-        """Yield the slices as they are done; KnowscapeError where the processes die again and again."""
-        left, work = _MOST_RESTARTS, deque[Work]()
-        source = iter(slices)
+        """Yield the slices as they are done; KnowscapeError where all the processes die again and again."""
+        work, source = deque[Work](), iter(slices)
         with _workers(self._load, self._count, _Options(queries, self._most_growth)) as workers:
             while True:
                 for worker in workers:
@@ -108,16 +109,20 @@ class Processes:
                     assert item is not None
                     answer = worker.take()
                     if isinstance(answer, Encoded):
-                        left = _MOST_RESTARTS
+                        worker.failures = 0
                         yield item[0], answer
                         continue
                     if isinstance(answer, KnowscapeError):
                         raise answer
                     work.appendleft(item)
-                    left -= 1
-                    if left < 0:
-                        raise KnowscapeError(f"The workers ended {_MOST_RESTARTS + 1} times in a row. {answer}")
-                    worker.restart()
+                    worker.failures += 1
+                    if worker.failures <= _MOST_RESTARTS:
+                        worker.restart()
+                        continue
+                    workers.remove(worker)  # its device is gone, say: the others go on
+                    worker.stop()
+                    if not workers:
+                        raise KnowscapeError(f"The last worker ended {worker.failures} times in a row. {answer}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ class _Options:
 
 @dataclass
 class _Worker:
-    """The parent's end of one process; `at` is the slice that it works on."""
+    """The parent's end of one process: the slice it works on, and how often in a row it has failed."""
 
     number: int
     load: Load
@@ -136,6 +141,7 @@ class _Worker:
     pipe: Connection | None = None
     process: Any = None
     at: Work | None = None
+    failures: int = 0
 
     def start(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -176,7 +182,7 @@ class _Worker:
 
 
 @contextmanager
-def _workers(load: Load, count: int, options: _Options) -> Iterator[Sequence[_Worker]]:
+def _workers(load: Load, count: int, options: _Options) -> Iterator[list[_Worker]]:
     workers = [_Worker(number, load, options) for number in range(count)]
     for worker in workers:
         worker.start()

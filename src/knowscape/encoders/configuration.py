@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import UsageError
 from knowscape.files import sha256_file
 
-__all__ = ["contradictions", "engine_of", "read_spec", "why_not_native", "with_digests"]
+__all__ = ["contradictions", "engine_of", "largest_tensor", "read_spec", "why_not_native", "with_digests"]
 
 _POOLINGS = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "lasttoken"}
 _NATIVE_MODULES = {"Transformer", "Pooling", "Normalize"}
@@ -51,6 +52,11 @@ def _shapes(weights: Path) -> list[list[int]]:
 
     with safe_open(str(weights), "np") as opened:
         return [list(opened.get_slice(name).get_shape()) for name in opened.keys()]  # noqa: SIM118 - no mapping
+
+
+def largest_tensor(folder: Path) -> int:
+    """Return the numbers in the largest tensor of a model's weights."""
+    return max((math.prod(shape) for path in _weights(folder) for shape in _shapes(path)), default=0)
 
 
 def read_spec(folder: Path, *, name: str | None = None, revision: str = "local") -> EncoderSpec:

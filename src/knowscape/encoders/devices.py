@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["cores", "gpus", "has_gpu"]
+__all__ = ["cores", "gpus"]
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
@@ -18,13 +18,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def has_gpu() -> bool:
-    """Return whether the extra `torch` is installed and a GPU of NVIDIA or Apple is there."""
-    return bool(gpus("auto"))
-
-
 def gpus(device: str) -> list[str]:
-    """Return the GPUs that `device` stands for, as torch calls them: all for auto, none for cpu."""
+    """Return the GPUs that `device` stands for, as torch calls them: all for auto, none for cpu or without torch."""
     if device == "cpu" or find_spec("torch") is None or find_spec("sentence_transformers") is None:
         return []
     if device == "mps" or (device == "auto" and sys.platform == "darwin" and platform.machine() == "arm64"):

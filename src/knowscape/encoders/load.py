@@ -1,13 +1,20 @@
 """From a model's name to a loaded encoder."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
-from knowscape.encoders.configuration import contradictions, engine_of, read_spec, why_not_native, with_digests
-from knowscape.encoders.devices import has_gpu
+from knowscape.encoders.configuration import (
+    contradictions,
+    engine_of,
+    largest_tensor,
+    read_spec,
+    why_not_native,
+    with_digests,
+)
+from knowscape.encoders.devices import gpus
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import fetch_repository, fetch_weights
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError
@@ -17,6 +24,8 @@ __all__ = ["DEVICES", "EngineOptions", "find_model", "load_encoder", "start_enco
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
+# Apple's GPUs address no tensor of more bytes than 2^32, here in fp32.
+_LARGEST_MPS_TENSOR = 2**30
 _HUB = re.compile(r"hf:(?P<repository>[^/@\s]+/[^/@\s]+)(@(?P<revision>\S+))?")
 
 
@@ -50,8 +59,10 @@ def load_encoder(name: str = DEFAULT_MODEL, *, device: str = "auto", progress: P
 def start_encoder(spec: EncoderSpec, folder: Path, options: EngineOptions = EngineOptions()) -> Encoder:
     """Return the encoder of a spec, from the folder of its files; UsageError where they cannot be read."""
     engine = engine_of(folder)
-    if engine == "native" and (options.device not in ("auto", "cpu") or (options.device == "auto" and has_gpu())):
+    if engine == "native" and (options.device not in ("auto", "cpu") or (options.device == "auto" and gpus("auto"))):
         engine = "transformer"
+    if gpus(options.device) == ["mps"] and largest_tensor(folder) > _LARGEST_MPS_TENSOR:
+        options = replace(options, device="cpu")
     try:
         return _start(engine, spec, folder, options)
     except KnowscapeError:
