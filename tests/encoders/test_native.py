@@ -4,6 +4,7 @@ import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,36 @@ def test_bf16_is_used_only_where_it_agrees_with_fp32(weights: Path, monkeypatch:
     assert cosine.min() >= (1 - 1e-6 if chosen.precision == "f32" else 0.999)
     monkeypatch.setattr(native, "_LEAST_COSINE", 1.1)
     assert NativeEncoder(spec, weights).precision == "f32"
+
+
+def test_an_encoder_whose_streams_disagree_is_started_anew_and_refused_if_it_goes_on(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wrong vectors are made up: what makes OpenVINO give some cannot be had at will."""
+    make, starts = native._requests, []
+
+    class Wrong:
+        def __init__(self, request: Any) -> None:
+            self._request = request
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._request, name)
+
+        def get_output_tensor(self, index: int) -> Any:
+            return SimpleNamespace(data=self._request.get_output_tensor(index).data[:, ::-1])
+
+    def requests(*arguments: Any) -> list[Any]:
+        starts.append(1)
+        made = make(*arguments)
+        return [*made[:-1], Wrong(made[-1])] if len(starts) <= bad else made
+
+    monkeypatch.setattr(native, "_requests", requests)
+    spec, bad = CATALOGUE[DEFAULT_MODEL].spec, 1
+    vectors = NativeEncoder(spec, weights, precision="f32").encode_documents(TEXTS)
+    assert (vectors * np.load(REFERENCE)["vectors"]).sum(axis=1).min() >= 0.9999
+    bad = 99
+    with pytest.raises(KnowscapeError, match="different vectors at different times"):
+        NativeEncoder(spec, weights, precision="f32")
 
 
 def copy(weights: Path, folder: Path) -> Path:

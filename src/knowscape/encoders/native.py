@@ -16,7 +16,7 @@ from knowscape.encoders.batches import Batch, Batches, TokenBudget, out_of_memor
 from knowscape.encoders.graph import build_graph
 from knowscape.encoders.processor import computes_bf16
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import DeviceLostError
+from knowscape.errors import DeviceLostError, KnowscapeError
 
 __all__ = ["NativeEncoder"]
 
@@ -26,6 +26,8 @@ _BATCH_TOKENS = 1024
 _SENTENCE = "Neighbours on the map are neighbours in meaning, from the sun to a cell. "
 _CANARIES = ("a", "sun", _SENTENCE, "1234 # ?", _SENTENCE * 3, _SENTENCE[::-1], _SENTENCE * 12, _SENTENCE * 40)
 _LEAST_COSINE = 0.999
+# What a text's vector in a batch must have in common with the one it gets alone, and how often that is tried.
+_LEAST_AGREEMENT, _STARTS = 0.999, 3
 
 
 class NativeEncoder:
@@ -64,14 +66,34 @@ class NativeEncoder:
         self._compile: Callable[[], list[Any]] = lambda: _requests(core, build(), self.precision, threads)
         if precision == "auto" and computes_bf16():
             self._try_bf16(_requests(core, graph, "bf16", threads))
+        self._refuse_disagreement()
+
+    def _refuse_disagreement(self) -> None:
+        """Start openvino anew until all requests, side by side, give texts in a batch the vectors that they have alone.
+
+        Once, on a busy machine, one of two streams gave long texts wrong vectors without an error.  Raises
+        KnowscapeError where it does so after several starts.
+        """
+        tokens = sorted(self._tokenise(list(_CANARIES[-4:]), ""), key=len, reverse=True)
+        for _ in range(_STARTS):
+            for request in self._requests:
+                request.start_async(_pad(tokens))
+            for request in self._requests:
+                request.wait()
+            together = [request.get_output_tensor(0).data.copy() for request in self._requests]
+            first = self._requests[0]
+            alone = np.concatenate([first.infer(_pad([one]))[0] for one in tokens])
+            if all(_cosines(vectors, alone).min() >= _LEAST_AGREEMENT for vectors in together):
+                return
+            self._start_anew()
+        raise KnowscapeError("This processor gives the same text different vectors at different times: none is kept.")
 
     def _try_bf16(self, requests: list[Any]) -> None:
         """Go over to `requests` where the canaries get the vectors of fp32."""
         exact, fp32 = self._encode(list(_CANARIES), ""), self._requests
         self._requests = requests
         near = self._encode(list(_CANARIES), "")
-        norms = np.linalg.norm(exact, axis=1) * np.linalg.norm(near, axis=1)
-        if ((exact * near).sum(axis=1) >= _LEAST_COSINE * norms).all():  # not so where there is a NaN
+        if _cosines(exact, near).min() >= _LEAST_COSINE:
             self.precision = "bf16"
         else:
             self._requests = fp32
@@ -174,6 +196,13 @@ def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> lis
     compiled = core.compile_model(graph, "CPU", options)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     return [compiled.create_infer_request() for _ in range(2 * streams)]
+
+
+def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosine of each row of one with the same row of the other, -1 where there is none."""
+    norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    found: NDArray[np.float32] = np.nan_to_num((one * other).sum(axis=1) / np.where(norms > 0, norms, np.nan), nan=-1)
+    return found
 
 
 def _pad(tokens: list[NDArray[np.int32]]) -> list[NDArray[Any]]:
