@@ -195,7 +195,12 @@ def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> lis
         options["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(graph, "CPU", options)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-    return [compiled.create_infer_request() for _ in range(2 * streams)]
+    requests = [compiled.create_infer_request() for _ in range(2 * streams)]
+    for request in requests:
+        # OpenVINO packs weights when a shape first needs them, and finds packed ones again by the address of the
+        # originals: no other weights may come to lie there while a request lives.
+        request.graph = graph
+    return requests
 
 
 def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
