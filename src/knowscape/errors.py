@@ -11,6 +11,7 @@ __all__ = [
     "MissingExtraError",
     "TextTooLargeError",
     "UsageError",
+    "first_line",
 ]
 
 
@@ -52,3 +53,8 @@ class TextTooLargeError(KnowscapeError):
     def __init__(self, tokens: int) -> None:
         super().__init__(f"A single text of {tokens} tokens does not fit into memory.")
         self.tokens = tokens
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.errors import DeviceLostError
+from knowscape.errors import DeviceLostError, first_line
 
 __all__ = ["Encoded", "encode_slice"]
 
@@ -43,7 +43,7 @@ def encode_slice(encode: Encode, texts: Sequence[str]) -> Encoded:
         except Exception as error:  # noqa: BLE001 - whatever the engine raises, the other texts go on
             _raise_if_lost(encode, error)
             if len(places) == 1:
-                reasons[int(places[0])] = _reason(error)
+                reasons[int(places[0])] = first_line(error)
             else:
                 waiting += np.array_split(places, 2)[::-1]
             continue
@@ -61,8 +61,4 @@ def _raise_if_lost(encode: Encode, error: Exception) -> None:
     try:
         encode([_CANARY])
     except Exception as second:  # noqa: BLE001 - as above
-        raise DeviceLostError(f"The model cannot embed any text any more: {_reason(second)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DeviceLostError(f"The model cannot embed any text any more: {first_line(second)}") from error

@@ -65,6 +65,11 @@ def read_spec(folder: Path, *, name: str | None = None, revision: str = "local")
     Without one the model pools by the mean over tokens and gives vectors of length one.  Raises UsageError where a file
     is missing.
     """
+    return with_digests(_described(folder, name or folder.resolve().name, revision), folder)
+
+
+def _described(folder: Path, name: str, revision: str) -> EncoderSpec:
+    """Return the spec without the digests of the files, which take a read of all weights."""
     engine = engine_of(folder)
     needed = ["tokenizer.json"] if engine == "static" else ["config.json", "tokenizer.json"]
     missing = [file for file in needed if not _find(folder, file)] + ([] if _weights(folder) else ["model.safetensors"])
@@ -76,8 +81,8 @@ def read_spec(folder: Path, *, name: str | None = None, revision: str = "local")
     steps, sentences = _steps(folder), _json(folder / "config_sentence_transformers.json")
     prompts = sentences.get("prompts") or {}
     usual = prompts.get(sentences.get("default_prompt_name") or "", "")
-    spec = EncoderSpec(
-        name=name or folder.resolve().name,
+    return EncoderSpec(
+        name=name,
         revision=revision,
         weights_sha256="",
         tokenizer_sha256="",
@@ -89,7 +94,6 @@ def read_spec(folder: Path, *, name: str | None = None, revision: str = "local")
         document_prompt=str(prompts.get("document") or prompts.get("passage") or usual),
         query_prompt=str(prompts.get("query") or usual),
     )
-    return with_digests(spec, folder)
 
 
 def with_digests(spec: EncoderSpec, folder: Path) -> EncoderSpec:
@@ -106,7 +110,7 @@ def contradictions(spec: EncoderSpec, folder: Path) -> list[str]:
 
     A prompt that the folder does not name contradicts nothing: many models name theirs in prose only.
     """
-    own = read_spec(folder)
+    own = _described(folder, spec.name, spec.revision)
     found = [
         f"{field}: the spec says {getattr(spec, field)!r}, the model's own configuration {getattr(own, field)!r}."
         for field in ("dimension", "pooling", "normalised", "similarity")

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from knowscape.encoders.catalogue import Entry
-from knowscape.errors import DamageError, KnowscapeError
+from knowscape.errors import DamageError, KnowscapeError, first_line
 from knowscape.files import sha256_file, sync_folder, write_atomic
 from knowscape.progress import SILENT, Progress
 
@@ -60,7 +60,7 @@ def fetch_weights(entry: Entry, progress: Progress = SILENT) -> Path:
                 fetch(entry, Path(folder), progress)
                 _verify(entry, Path(folder))
             except Exception as error:  # noqa: BLE001 - each source fails in its own ways; the next may work
-                reasons.append(f"  {source}: {_first_line(error)}")
+                reasons.append(f"  {source}: {first_line(error)}")
                 continue
             _keep(Path(folder), target, _FILES[entry.engine])
         progress.note(f"{entry.spec.name}: from {source}, kept in {target}")
@@ -96,7 +96,7 @@ def fetch_repository(
             if not any(folder.rglob("*.safetensors")):
                 raise FileNotFoundError("it has no model.safetensors at this revision; other formats are not read")
         except Exception as error:  # noqa: BLE001 - each source fails in its own ways; the next may work
-            reasons.append(f"  {source}: {_first_line(error)}")
+            reasons.append(f"  {source}: {first_line(error)}")
             continue
         for path in folder.rglob("*.safetensors"):
             _compare_with_name(path)
@@ -188,7 +188,3 @@ def _verify(entry: Entry, folder: Path) -> None:
                 f"{folder / name} has the SHA-256 {found}, not {expected}. "
                 f"Delete {folder} and run the same command again."
             )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

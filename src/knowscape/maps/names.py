@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.maps.phrases import Phrases, find_phrases
 
 __all__ = ["name_regions"]
@@ -92,7 +92,7 @@ class _Namer:
         self._evidence = self._with_hubs(graph, sample)
         self._everywhere = _mean(self._evidence)
         self._vectors, self._sample = vectors - vectors.mean(axis=0), sample
-        self._directions = _unit(np.asarray(self._phrases.table.T @ self._vectors[sample]))
+        self._directions = unit_rows(np.asarray(self._phrases.table.T @ self._vectors[sample]))
 
     def _with_hubs(self, graph: NeighbourGraph, sample: _Ints) -> Any:
         """Return the table of phrases plus those that are the titles of articles near by."""
@@ -143,7 +143,7 @@ class _Namer:
                     narrower = _log_ratio(share, _row(beside, parent)[phrases])
                     lift = np.maximum(lift / 2 + narrower, _FLOOR * lift)
             middle = self._vectors[self._sample[rows]].sum(axis=0, keepdims=True)
-            near = self._directions[phrases] @ _unit(middle)[0]
+            near = self._directions[phrases] @ unit_rows(middle)[0]
             score = _row(spread, region)[phrases] * np.maximum(lift, 0) * np.maximum(near, 0) ** 2
             score *= self._phrases.subject[phrases]
             score *= np.minimum(1, _row(said, region)[phrases] / max(_ENOUGH[0], _ENOUGH[1] * size))
@@ -201,7 +201,7 @@ class _Namer:
     def _from_titles(self, members: _Ints) -> Iterator[str]:
         """Yield titles, short ones first, then those nearest to the middle; with numbers when they are used up."""
         own = self._vectors[members]
-        near = members[np.argsort(-(_unit(own) @ own.mean(axis=0)), kind="stable")].tolist()
+        near = members[np.argsort(-(unit_rows(own) @ own.mean(axis=0)), kind="stable")].tolist()
         titles = [re.sub(r"\s+", " ", self._titles[row]).strip()[:_LONGEST] for row in near]
         titles = sorted(filter(None, titles), key=lambda title: len(title.split()) > _MOST_WORDS)
         yield from titles
@@ -246,9 +246,3 @@ def _signs(table: Any) -> Any:
 def _row(table: Any, row: int) -> NDArray[Any]:
     dense: NDArray[Any] = table[row].toarray()[0]
     return dense
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    result: NDArray[np.float32] = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
-    return result

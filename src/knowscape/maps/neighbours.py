@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["NeighbourGraph", "nearest", "neighbour_graph"]
+__all__ = ["NeighbourGraph", "nearest", "neighbour_graph", "unit_rows"]
 
 NEIGHBOURS = 50
 # Above this many rows the exact search costs more than the rest of the map.
@@ -49,7 +49,7 @@ def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> Neighb
     Exact up to 50,000 rows; beyond, HNSW over 8-bit scalars (Malkov & Yashunin 2018, in faiss).
     """
     faiss: Any = import_module("faiss")
-    unit = _unit(vectors)
+    unit = unit_rows(vectors)
     rows, width = unit.shape
     k = min(k, rows - 1)
     if k < 1:
@@ -78,12 +78,13 @@ def nearest(
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(_unit(vectors))
-    similarities, indices = index.search(_unit(queries), min(k, len(vectors)))
+    index.add(unit_rows(vectors))
+    similarities, indices = index.search(unit_rows(queries), min(k, len(vectors)))
     return indices.astype(np.int32), similarities
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32[n, d] with rows of length one; a row of zeros stays one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     result: NDArray[np.float32] = np.ascontiguousarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
     return result
