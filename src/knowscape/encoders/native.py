@@ -26,8 +26,8 @@ _BATCH_TOKENS = 1024
 _SENTENCE = "Neighbours on the map are neighbours in meaning, from the sun to a cell. "
 _CANARIES = ("a", "sun", _SENTENCE, "1234 # ?", _SENTENCE * 3, _SENTENCE[::-1], _SENTENCE * 12, _SENTENCE * 40)
 _LEAST_COSINE = 0.999
-# What a text's vector in a batch must have in common with the one it gets alone, and how often that is tried.
-_LEAST_AGREEMENT, _STARTS = 0.999, 3
+# Of each call, one text in so many is computed a second time, alone; how near its two vectors must be, how many starts.
+_CHECKED, _LEAST_AGREEMENT, _STARTS = 128, 0.999, 3
 
 
 class NativeEncoder:
@@ -66,33 +66,13 @@ class NativeEncoder:
         self._compile: Callable[[], list[Any]] = lambda: _requests(core, build(), self.precision, threads)
         if precision == "auto" and computes_bf16():
             self._try_bf16(_requests(core, graph, "bf16", threads))
-        self._refuse_disagreement()
-
-    def _refuse_disagreement(self) -> None:
-        """Start openvino anew until all requests, side by side, give texts in a batch the vectors that they have alone.
-
-        Once, on a busy machine, one of two streams gave long texts wrong vectors without an error.  Raises
-        KnowscapeError where it does so after several starts.
-        """
-        tokens = sorted(self._tokenise(list(_CANARIES[-4:]), ""), key=len, reverse=True)
-        for _ in range(_STARTS):
-            for request in self._requests:
-                request.start_async(_pad(tokens))
-            for request in self._requests:
-                request.wait()
-            together = [request.get_output_tensor(0).data.copy() for request in self._requests]
-            first = self._requests[0]
-            alone = np.concatenate([first.infer(_pad([one]))[0] for one in tokens])
-            if all(_cosines(vectors, alone).min() >= _LEAST_AGREEMENT for vectors in together):
-                return
-            self._start_anew()
-        raise KnowscapeError("This processor gives the same text different vectors at different times: none is kept.")
 
     def _try_bf16(self, requests: list[Any]) -> None:
         """Go over to `requests` where the canaries get the vectors of fp32."""
-        exact, fp32 = self._encode(list(_CANARIES), ""), self._requests
+        tokens = self._tokenise(list(_CANARIES), "")
+        exact, fp32 = self._compute(tokens, self._budget), self._requests
         self._requests = requests
-        near = self._encode(list(_CANARIES), "")
+        near = self._compute(tokens, self._budget)
         if _cosines(exact, near).min() >= _LEAST_COSINE:
             self.precision = "bf16"
         else:
@@ -125,19 +105,35 @@ class NativeEncoder:
         return [np.array(e.ids, np.int32) for e in self._tokenizer.encode_batch_fast(whole)]
 
     def _encode(self, texts: list[str], prompt: str) -> NDArray[np.float32]:
+        """Compute, and start openvino anew until some of the texts get the same vectors alone.
+
+        Once, on a busy machine, one of two streams gave long texts wrong vectors, again and again and without an error.
+        Raises KnowscapeError where it does so after several starts.
+        """
         tokens = self._tokenise(texts, prompt)
-        out = np.zeros((len(texts), self.spec.dimension), dtype=np.float32)
+        longest_first = np.argsort([-len(t) for t in tokens], kind="stable")
+        some = longest_first[::_CHECKED][: len(texts) - 1]  # none of a single text: it is alone
         with self._lock:
-            if not self._requests:  # an earlier call could not start anew
+            for _ in range(_STARTS):
+                out = self._compute(tokens, self._budget)
+                alone = self._compute([tokens[row] for row in some], TokenBudget(1))
+                if _agree(out[some], alone):
+                    return out
                 self._start_anew()
-            batches, side_by_side = Batches([len(t) for t in tokens], self._budget), len(self._requests)
-            while batches:
-                failed = self._run(self._requests[:side_by_side], batches, tokens, out=out)
-                if failed:
-                    self._start_anew()
-                    batches.give_back(failed, alone=side_by_side == 1)
-                if any(len(batch.rows) == 1 for batch in failed):
-                    side_by_side = 1  # a text may fit when nothing runs beside it
+        raise KnowscapeError("This processor gives the same text different vectors at different times: none is kept.")
+
+    def _compute(self, tokens: list[NDArray[np.int32]], budget: TokenBudget) -> NDArray[np.float32]:
+        out = np.zeros((len(tokens), self.spec.dimension), dtype=np.float32)
+        if not self._requests:  # an earlier call could not start anew
+            self._start_anew()
+        batches, side_by_side = Batches([len(t) for t in tokens], budget), len(self._requests)
+        while batches:
+            failed = self._run(self._requests[:side_by_side], batches, tokens, out=out)
+            if failed:
+                self._start_anew()
+                batches.give_back(failed, alone=side_by_side == 1)
+            if any(len(batch.rows) == 1 for batch in failed):
+                side_by_side = 1  # a text may fit when nothing runs beside it
         return out
 
     def _run(
@@ -208,6 +204,12 @@ def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     found: NDArray[np.float32] = np.nan_to_num((one * other).sum(axis=1) / np.where(norms > 0, norms, np.nan), nan=-1)
     return found
+
+
+def _agree(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Return whether each row points where the other's does, or has no direction where that has none."""
+    usable, also = (np.isfinite(rows).all(axis=1) & rows.any(axis=1) for rows in (one, other))
+    return bool((np.where(usable & also, _cosines(one, other) >= _LEAST_AGREEMENT, usable == also)).all())
 
 
 def _pad(tokens: list[NDArray[np.int32]]) -> list[NDArray[Any]]:
