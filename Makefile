@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test lint bench soak scores browser clean
+.PHONY: demo test lint bench soak scores torch browser clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,11 @@ soak: $(VENV)/.installed-dev
 
 scores: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m scores --timeout 7200
+
+# Through torch, which the base install does without: the tests of that engine, and of each architecture against it.
+torch: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[torch]'
+	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_transformer.py
 
 clean:
 	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

@@ -1,6 +1,6 @@
 """The encoder through torch gives the vectors of sentence-transformers, on small models with random weights.
 
-Needs torch and sentence-transformers: `pip install 'knowscape[torch]'`.
+Needs torch and sentence-transformers: `make torch`.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import test_native
+from small_models import TEXTS, WIDTH, Steps, save_small_model
 
 from knowscape.encoders import transformer
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
@@ -22,55 +23,16 @@ from knowscape.errors import MissingExtraError, TextTooLargeError, UsageError
 pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-TEXTS = [
-    "", "a", " The sun is a star.", "Die Sonne ist ein Stern.", "太阳是一颗恒星。",
-    *(" ".join(["map of ideas, sun and moon; rivers?"] * n) for n in (1, 3, 9, 20)),
-]  # fmt: skip
-SMALL: dict[str, Any] = {
-    "hidden_size": 48, "num_attention_heads": 4, "num_hidden_layers": 2, "intermediate_size": 96,
-    "initializer_range": 0.4, "vocab_size": 30527, "pad_token_id": 0,
-}  # fmt: skip
-KINDS: dict[str, tuple[str, dict[str, Any]]] = {
-    "bert": ("BertConfig", {**SMALL, "max_position_embeddings": 128}),
-    "xlm-roberta": ("XLMRobertaConfig", {**SMALL, "max_position_embeddings": 130, "pad_token_id": 1}),
-    "modernbert": ("ModernBertConfig", {**SMALL, "max_position_embeddings": 128}),
-    "qwen3": (
-        "Qwen3Config", {**SMALL, "max_position_embeddings": 128, "num_key_value_heads": 2, "head_dim": 12},
-    ),
-}  # fmt: skip
 PROMPTS = {"query": "Instruct: find it\nQuery: ", "document": "text: "}
 
 
-def make(folder: Path, kind: str, *, pooling: str = "mean", default: str | None = None, **options: Any) -> Any:
-    """Save a small random model as sentence-transformers saves it, and return it."""
-    import torch
-    import transformers
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer import modules
-
-    torch.manual_seed(0)
-    name, fields = KINDS[kind]
-    model = transformers.AutoModel.from_config(getattr(transformers, name)(**fields))
-    model.save_pretrained(folder / "plain")
-    source = fetch_weights(entry(DEFAULT_MODEL)) / "tokenizer.json"
-    special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(source), **special)
-    tokenizer.padding_side = "left" if kind == "qwen3" else "right"
-    tokenizer.save_pretrained(folder / "plain")
-    steps = [
-        modules.Transformer(str(folder / "plain"), max_seq_length=100),
-        modules.Pooling(48, pooling_mode=pooling, include_prompt=options.get("include_prompt", True)),
-        *([modules.Dense(48, 32)] if options.get("dense") else []),
-        *([modules.Normalize()] if options.get("normalised", True) else []),
-    ]
-    whole = SentenceTransformer(modules=steps, device="cpu", prompts=PROMPTS, default_prompt_name=default)
-    whole.save(str(folder / "model"))
-    return whole
+def make(folder: Path, kind: str, **after: Any) -> Any:
+    return save_small_model(folder, kind, Steps(prompts=PROMPTS, **after))
 
 
 def spec(pooling: str = "mean", **fields: Any) -> EncoderSpec:
     prompts = {"query_prompt": PROMPTS["query"], "document_prompt": PROMPTS["document"]}
-    settings = {"dimension": 48, "max_tokens": 100, **prompts, **fields}
+    settings = {"dimension": WIDTH, "max_tokens": 100, **prompts, **fields}
     return EncoderSpec("small", "local", "", "", pooling=pooling, **settings)
 
 
@@ -84,7 +46,7 @@ def spec(pooling: str = "mean", **fields: Any) -> EncoderSpec:
         ("xlm-roberta", "mean", {}),
         ("modernbert", "cls", {}),
         ("qwen3", "lasttoken", {}),
-        ("qwen3", "lasttoken", {"default": "query"}),
+        ("qwen3", "lasttoken", {"default_prompt": "query"}),
     ],
     ids=str,
 )
@@ -92,7 +54,7 @@ def test_vectors_are_those_of_sentence_transformers(
     tmp_path: Path, kind: str, pooling: str, options: dict[str, Any]
 ) -> None:
     peer = make(tmp_path, kind, pooling=pooling, **options)
-    shape = {"normalised": options.get("normalised", True), "dimension": 32 if options.get("dense") else 48}
+    shape = {"normalised": options.get("normalised", True), "dimension": 32 if options.get("dense") else WIDTH}
     own = TransformerEncoder(spec(pooling, **shape), tmp_path / "model", device="cpu", batch_tokens=300)
     for encode, name in ((own.encode_documents, "document"), (own.encode_queries, "query")):
         vectors = encode(TEXTS)
@@ -103,7 +65,7 @@ def test_vectors_are_those_of_sentence_transformers(
 
 @pytest.mark.parametrize("default", [None, "query"])
 def test_a_prompt_is_applied_once_and_the_models_default_never(tmp_path: Path, default: str | None) -> None:
-    make(tmp_path, "qwen3", pooling="lasttoken", default=default)
+    make(tmp_path, "qwen3", pooling="lasttoken", default_prompt=default)
     own = TransformerEncoder(spec("lasttoken"), tmp_path / "model", device="cpu")
     bare = TransformerEncoder(spec("lasttoken", query_prompt="", document_prompt=""), tmp_path / "model", device="cpu")
     whole = [PROMPTS["query"] + text for text in TEXTS]
@@ -135,7 +97,7 @@ def test_in_half_precision_the_steps_behind_the_transformer_stay_exact(
 def test_no_texts_give_no_vectors(tmp_path: Path) -> None:
     make(tmp_path, "bert")
     vectors = TransformerEncoder(spec(), tmp_path / "model", device="cpu").encode_documents([])
-    assert (vectors.shape, vectors.dtype) == ((0, 48), np.float32)
+    assert (vectors.shape, vectors.dtype) == ((0, WIDTH), np.float32)
 
 
 def test_the_weights_of_the_catalogue_give_their_vectors_here_too() -> None:
