@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -117,29 +118,19 @@ def embed_corpus(
     """Embed every document and question that has no vector under this model yet; what befell the documents."""
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
-    run = partial(
-        embed,
-        spec=spec,
-        executor=_executor(spec, files, options),
-        commits=options.commits,
-        progress=progress,
-    )
-    cache = VectorCache.usual(cache_folder()) if options.cache else None
     start = time.perf_counter()
-    found = run(
-        Texts(corpus.texts, corpus.ids, corpus.text_digests),
-        store=folder.vectors(spec.name, spec.fingerprint),
-        cache=cache,
-    )
-    if found.failed:
-        name, why = next(iter(found.failed.items()))
-        progress.note(f"{len(found.failed):,} documents could not be embedded and are left out: {name} ({why})")
-    if questions:
-        texts = [question.embedding_text for question in questions]
-        run(
-            Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True),
-            store=folder.question_vectors(spec.name, spec.fingerprint),
+    with closing(_executor(spec, files, options)) as executor:
+        run = partial(embed, spec=spec, executor=executor, commits=options.commits, progress=progress)
+        found = run(
+            Texts(corpus.texts, corpus.ids, corpus.text_digests),
+            store=folder.vectors(spec.name, spec.fingerprint),
+            cache=VectorCache.usual(cache_folder()) if options.cache else None,
         )
+        if found.failed:
+            name, why = next(iter(found.failed.items()))
+            progress.note(f"{len(found.failed):,} documents could not be embedded and are left out: {name} ({why})")
+        if questions:
+            run(_as_texts(questions), store=folder.question_vectors(spec.name, spec.fingerprint))
     info = folder.info()
     runs = dict(info.get("runs", {}))
     if found.computed:
@@ -150,6 +141,11 @@ def embed_corpus(
     models = {**info.get("models", {}), spec.name: spec.fingerprint}
     folder.update({"models": models, "model": spec.name, "runs": runs})
     return found
+
+
+def _as_texts(questions: Sequence[Question]) -> Texts:
+    texts = [question.embedding_text for question in questions]
+    return Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True)
 
 
 def _executor(spec: EncoderSpec, files: Path, options: EmbedOptions) -> Executor:

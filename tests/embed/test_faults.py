@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,9 @@ Spoil = Callable[[list[str], NDArray[np.float32]], None]
 
 
 def run(executor: Executor, store: VectorStore, texts: list[str] = TEXTS) -> Embedded:
-    return embed(Texts(texts, texts, [sha256_text(text) for text in texts]), spec=SPEC, executor=executor, store=store)
+    these = Texts(texts, texts, [sha256_text(text) for text in texts])
+    with closing(executor):
+        return embed(these, spec=SPEC, executor=executor, store=store)
 
 
 def assert_all_but(bad: set[str], store: VectorStore, texts: list[str] = TEXTS) -> None:
@@ -174,6 +177,19 @@ def test_a_worker_whose_memory_grows_is_replaced(tmp_path: Path) -> None:
     run(Processes(Growing(tmp_path / "processes"), 1, most_growth=50_000_000), store)
     assert len(list((tmp_path / "processes").iterdir())) >= 2
     assert_all_but(set(), store)
+
+
+def test_processes_live_on_from_one_run_to_the_next_until_they_are_closed(tmp_path: Path) -> None:
+    """Documents and questions are two runs: a large model should be loaded once."""
+    (tmp_path / "processes").mkdir()
+    with closing(Processes(Growing(tmp_path / "processes"), 1)) as executor:
+        for queries in (False, True):
+            ((number, result),) = executor.encode([(7, ["a", "b"])], queries=queries)
+            assert (number, result.vectors.shape) == (7, (2, SPEC.dimension))
+    assert len(list((tmp_path / "processes").iterdir())) == 1
+    ((number, _),) = executor.encode([(8, ["c"])])
+    executor.close()
+    assert (number, len(list((tmp_path / "processes").iterdir()))) == (8, 2)
 
 
 def refuse_model(number: int) -> CountingEncoder:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -30,6 +30,9 @@ class Executor(Protocol):
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield every slice's number and result, each once, in any order."""
+
+    def close(self) -> None:
+        """Free what was loaded; a later call loads it anew."""
 
 
 class Threads:
@@ -62,6 +65,9 @@ class Threads:
                 for _, future in running:
                     future.cancel()
 
+    def close(self) -> None:
+        self._encoder = None
+
     def _encode(self, texts: list[str], *, queries: bool) -> Encoded:
         with self._lock:
             self._encoder = encoder = self._encoder or self._load()
@@ -83,7 +89,8 @@ def _result(number: int, future: "Future[Encoded]") -> tuple[int, Encoded]:
 class Processes:
     """`count` processes with a model each, `load(n)` for the n-th; one that dies is replaced and its slice redone.
 
-    One that dies six times in a row is given up while others go on.
+    They start with the first slice and live until `close`, or an error.  One that dies six times in a row is given up
+    while others go on.
 
     A process that has grown by `most_growth` bytes after its first slice is replaced too: Apple's GPUs keep what they
     compiled for every shape.
@@ -91,44 +98,60 @@ class Processes:
 
     def __init__(self, load: Load, count: int, *, most_growth: int | None = None) -> None:
         self._load, self._count, self._most_growth = load, count, most_growth
+        self._workers: list[_Worker] = []
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield the slices as they are done; KnowscapeError where all the processes die again and again."""
-        work, source = deque[Work](), iter(slices)
-        with _workers(self._load, self._count, _Options(queries, self._most_growth)) as workers:
-            while True:
-                for worker in workers:
-                    if worker.at is None and (item := work.popleft() if work else next(source, None)) is not None:
-                        worker.give(item)
-                busy = {worker.pipe: worker for worker in workers if worker.at is not None}
-                if not busy:
-                    return
-                for pipe in wait([pipe for pipe in busy if pipe is not None]):
-                    worker = busy[pipe]  # type: ignore[index]
-                    item = worker.at
-                    assert item is not None
-                    answer = worker.take()
-                    if isinstance(answer, Encoded):
-                        worker.failures = 0
-                        yield item[0], answer
-                        continue
-                    if isinstance(answer, KnowscapeError):
-                        raise answer
-                    work.appendleft(item)
-                    worker.failures += 1
-                    if worker.failures <= _MOST_RESTARTS:
-                        worker.restart()
-                        continue
-                    workers.remove(worker)  # its device is gone, say: the others go on
-                    worker.stop()
-                    if not workers:
-                        raise KnowscapeError(f"The last worker ended {worker.failures} times in a row. {answer}")
+        try:
+            yield from self._encode(slices, queries=queries)
+        except BaseException:  # also where the caller wants no more: what runs is of no use
+            self.close()
+            raise
 
+    def close(self) -> None:
+        while self._workers:
+            self._workers.pop().stop()
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    queries: bool
-    most_growth: int | None
+    def _encode(self, slices: Iterable[Work], *, queries: bool) -> Iterator[tuple[int, Encoded]]:
+        work, source, workers = deque[Work](), iter(slices), self._started()
+        while True:
+            for worker in workers:
+                if worker.at is None and (item := work.popleft() if work else next(source, None)) is not None:
+                    worker.give(item, queries=queries)
+            busy = {worker.pipe: worker for worker in workers if worker.at is not None}
+            if not busy:
+                return
+            for pipe in wait([pipe for pipe in busy if pipe is not None]):
+                worker = busy[pipe]  # type: ignore[index]
+                item = worker.at
+                assert item is not None
+                answer = worker.take()
+                if isinstance(answer, Encoded):
+                    worker.failures = 0
+                    yield item[0], answer
+                    continue
+                if isinstance(answer, KnowscapeError):
+                    raise answer
+                work.appendleft(item)
+                self._replace(worker, answer)
+
+    def _started(self) -> "list[_Worker]":
+        if not self._workers:
+            self._workers += [_Worker(number, self._load, self._most_growth) for number in range(self._count)]
+            for worker in self._workers:
+                worker.start()
+        return self._workers
+
+    def _replace(self, worker: "_Worker", why: str) -> None:
+        """Start a dead worker anew; after several deaths in a row give it up, since the others may go on."""
+        worker.failures += 1
+        if worker.failures <= _MOST_RESTARTS:
+            worker.restart()
+            return
+        self._workers.remove(worker)  # its device is gone, say
+        worker.stop()
+        if not self._workers:
+            raise KnowscapeError(f"The last worker ended {worker.failures} times in a row. {why}")
 
 
 @dataclass
@@ -137,7 +160,7 @@ class _Worker:
 
     number: int
     load: Load
-    options: _Options
+    most_growth: int | None
     pipe: Connection | None = None
     process: Any = None
     at: Work | None = None
@@ -146,14 +169,16 @@ class _Worker:
     def start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.number, self.load, self.options), daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, self.number, self.load, self.most_growth), daemon=True
+        )
         self.process.start()
         theirs.close()
 
-    def give(self, item: Work) -> None:
+    def give(self, item: Work, *, queries: bool) -> None:
         self.at = item
         with suppress(OSError):  # where it has died, `take` finds out
-            self.pipe.send(item[1])  # type: ignore[union-attr]
+            self.pipe.send((item[1], queries))  # type: ignore[union-attr]
 
     def take(self) -> Encoded | KnowscapeError | str:
         """Return the result of the slice, an error that no second try mends, or why there is none."""
@@ -181,31 +206,18 @@ class _Worker:
             self.process.join()
 
 
-@contextmanager
-def _workers(load: Load, count: int, options: _Options) -> Iterator[list[_Worker]]:
-    workers = [_Worker(number, load, options) for number in range(count)]
-    for worker in workers:
-        worker.start()
-    try:
-        yield workers
-    finally:
-        for worker in workers:
-            worker.stop()
-
-
-def _serve(pipe: Connection, number: int, load: Load, options: _Options) -> None:
+def _serve(pipe: Connection, number: int, load: Load, most_growth: int | None) -> None:
     """Encode what comes through the pipe until it is closed; sends a result, or a sentence before the end."""
     try:
-        encode = _method(load(number), queries=options.queries)
-        start = None
+        encoder, start = load(number), None
         while True:
             try:
-                texts = pipe.recv()
+                texts, queries = pipe.recv()
             except EOFError:
                 return
-            result = encode_slice(encode, texts)
+            result = encode_slice(_method(encoder, queries=queries), texts)
             start = start or _memory()
-            grown = options.most_growth is not None and _memory() - start > options.most_growth
+            grown = most_growth is not None and _memory() - start > most_growth
             pipe.send((result, "replace me") if grown else result)
             if grown:
                 return
