@@ -16,7 +16,9 @@ import numpy as np
 import knowscape
 from knowscape.store.atlas import AtlasFolder
 
-WORDS = [f"{a}{b}" for a in ("star", "cell", "map", "river", "law", "song") for b in ("s", "y", "let", "ing", "er", "dom")]
+WORDS = [
+    f"{a}{b}" for a in ("star", "cell", "map", "river", "law", "song") for b in ("s", "y", "let", "ing", "er", "dom")
+]
 # What `check` says of an atlas that is not finished, and of nothing that is damaged.
 UNFINISHED = ("have no vector of", "has no map", "is older than the corpus", "holds no corpus")
 
@@ -38,7 +40,9 @@ def make_model(folder: Path) -> Path:
 def make_corpus(folder: Path, count: int) -> tuple[Path, Path]:
     """Write so many articles, each beginning with a word of its own, and four questions."""
     chance, texts, questions = random.Random(7), folder / "texts.jsonl", folder / "questions.json"
-    rows = [{"id": str(n), "title": f"T{n}", "text": f"n{n} " + " ".join(chance.choices(WORDS, k=8))} for n in range(count)]
+    rows = [
+        {"id": str(n), "title": f"T{n}", "text": f"n{n} " + " ".join(chance.choices(WORDS, k=8))} for n in range(count)
+    ]
     texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     asked = [
         {"id": f"q{n}", "question": f"What is {WORDS[n]}?", "options": [WORDS[n], "nothing"], "correctIndex": 0}
@@ -82,9 +86,9 @@ class Zygote:
         assert pipe is not None
         return pipe.readline().strip()
 
-    def start(self, *arguments: object, stopped: bool = False, pause: float = 0.0) -> int:
-        """Begin a command and return its process id, which is its group's too."""
-        order = {"arguments": [*map(str, arguments)], "said": str(self._said), "stopped": stopped, "pause": pause}
+    def start(self, *arguments: object, stopped: bool = False, **order: float) -> int:
+        """Begin a command and return its process id, which is its group's too; `order` is as the zygote takes it."""
+        order |= {"arguments": [*map(str, arguments)], "said": str(self._said), "stopped": stopped}  # type: ignore[dict-item]
         pipe: IO[str] | Any = self._process.stdin
         pipe.write(json.dumps(order) + "\n")
         pipe.flush()
@@ -98,11 +102,12 @@ class Zygote:
         code = int(self._line())
         return Run(code, self._said.read_text(errors="replace"))
 
-    def __call__(self, *arguments: object, pause: float = 0.0) -> Run:
-        self.start(*arguments, pause=pause)
+    def __call__(self, *arguments: object, **order: float) -> Run:
+        self.start(*arguments, **order)
         return self.end()
 
     def close(self) -> None:
+        """End it; a fork that is still there goes too."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()

@@ -59,7 +59,7 @@ def traced(build: World, atlas: Path, *options: str) -> tuple[Run, list[str]]:
 
 
 def points(build: World) -> list[Point]:
-    """Return each call that an undisturbed build makes on its atlas, with the errors in turn."""
+    """Return each call that an undisturbed build makes on its atlas, the errors taking turns."""
     atlas = build.folder / "traced.atlas"
     ended, lines = traced(build, atlas, "-e", f"trace={','.join(CALLS)}")
     assert ended.code == 0, ended.said
@@ -69,7 +69,7 @@ def points(build: World) -> list[Point]:
             seen[match["call"]] += 1
             if str(atlas) in match["rest"]:
                 found.append((match["call"], seen[match["call"]]))
-    return [Point(call, number, error) for error in ERRORS for call, number in found]
+    return [Point(call, number, ERRORS[turn % len(ERRORS)]) for turn, (call, number) in enumerate(found)]
 
 
 def fail(build: World, point: Point, atlas: Path) -> str:
@@ -94,11 +94,14 @@ def drill(build: World, chosen: list[Point], least: int) -> None:
     became, wrong = Counter[str](), []
     calls: dict[str, Counter[str]] = {}
     for number, point in enumerate(chosen):
+        if number % 50 == 49:
+            print(number + 1, dict(became), flush=True)
         atlas = build.folder / f"p{number}.atlas"
         try:
             how = fail(build, point, atlas)
         except AssertionError as error:
             wrong.append(f"{point}: {error}")
+            print(wrong[-1], flush=True)
             how = "wrong"
         became[how] += 1
         calls.setdefault(point.call, Counter())[how] += 1
