@@ -101,6 +101,7 @@ def build(
 def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
     """Store the corpus as the atlas's own, unless it is there already."""
     if folder.corpus.exists() and folder.corpus.about().get("digest") == corpus.digest:
+        folder.corpus.settle()
         return
     with folder.corpus.writing() as writer:
         writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})

@@ -4,11 +4,16 @@ Every message names the bad value, the accepted ones and the next command to typ
 command line returns for it.
 """
 
+import errno
+import os
+from pathlib import Path
+
 __all__ = [
     "DamageError",
     "DeviceLostError",
     "KnowscapeError",
     "MissingExtraError",
+    "StorageError",
     "TextTooLargeError",
     "UsageError",
     "first_line",
@@ -31,6 +36,39 @@ class DamageError(KnowscapeError):
     """Stored data is not what was written."""
 
     exit_code = 3
+
+
+_GONE = "The disk does not answer: see that it is attached and mounted"
+_REFUSED = "Get the right to read and write there (ls -ld {folder}), or name another place"
+_TOO_MANY_FILES = "Allow more open files (ulimit -n 4096)"
+_FULL = "Make room there (df -h {folder})"
+_REMEDIES = {
+    errno.ENOSPC: _FULL, errno.EDQUOT: _FULL,
+    errno.EFBIG: "Allow larger files (ulimit -f unlimited), or name a place on another file system",
+    errno.EACCES: _REFUSED, errno.EPERM: _REFUSED, errno.EROFS: _REFUSED,
+    errno.EMFILE: _TOO_MANY_FILES, errno.ENFILE: _TOO_MANY_FILES, errno.ENOMEM: "Free some memory",
+    errno.EIO: _GONE, errno.ESTALE: _GONE, errno.ENODEV: _GONE, errno.ENXIO: _GONE, errno.ENOTCONN: _GONE,
+    errno.EHOSTDOWN: _GONE, errno.ETIMEDOUT: _GONE, errno.ESHUTDOWN: _GONE, errno.EREMOTEIO: _GONE,
+}  # fmt: skip
+
+
+class StorageError(KnowscapeError):
+    """The file system refused: no room, no permission, a disk that is gone.  What was committed before stays."""
+
+    @classmethod
+    def of(cls, error: OSError, path: Path | None = None) -> "StorageError":
+        """Return the error for what the system said about `path`, with what to do about it."""
+        where = path or (Path(error.filename) if error.filename else None)
+        folder = where if where is None or os.path.isdir(where) else where.parent  # noqa: PTH112 - raises nothing
+        remedy = _REMEDIES.get(error.errno or 0, "")
+        todo = f"{remedy.format(folder=folder or 'FOLDER')}, then run" if remedy else "Run"
+        what = ": ".join(str(part) for part in (where, error.strerror or error) if part)
+        return cls(f"{what}. {todo} the same command again; what was finished is kept.")
+
+    @staticmethod
+    def explains(error: OSError) -> bool:
+        """Return whether an error tells of the file system, and nothing of what a file holds."""
+        return error.errno in _REMEDIES
 
 
 class MissingExtraError(UsageError):

@@ -1,26 +1,34 @@
 """Files that are either the old ones or the new ones, never something in between."""
 
+import errno
 import hashlib
 import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from knowscape.errors import StorageError
+
 __all__ = [
     "link_new",
+    "make_folder",
     "read_json",
     "sha256_file",
     "sha256_text",
+    "storing",
     "sync_folder",
+    "sync_names",
     "write_atomic",
     "write_json",
     "write_named",
 ]
 
 _BLOCK = 1 << 20
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF}
 
 
 def sha256_text(text: str) -> str:
@@ -38,30 +46,71 @@ def sha256_file(path: Path, advance: Callable[[int], None] = lambda _: None) -> 
     return digest.hexdigest()
 
 
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses in this block into a StorageError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError.of(error, path) from error
+
+
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; a no-op where the platform cannot open folders (Windows)."""
+    """Make the names in a folder durable; a no-op where the platform or the file system cannot sync folders."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with storing(folder):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in _NO_FOLDER_SYNC:
+                raise
+        finally:
+            os.close(handle)
+
+
+def sync_names(folder: Path, levels: int) -> None:
+    """Make the names in a folder durable, and those in so many folders above it that may be read.
+
+    A process that was killed may have named a file, or made a folder, and not have synced it.
+    """
+    sync_folder(folder)
+    for above in list(folder.absolute().parents)[:levels]:
+        if os.access(above, os.R_OK):
+            sync_folder(above)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing; their names are durable when this returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with storing(folder):
+        folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """Yield a new file in `folder`; it is synced when the block ends well, and removed when it does not."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Yield a new file in `folder`, synced when the block ends well; what then bears its first name is removed.
+
+    After a sync that failed nothing is tried again with this file: the system may have dropped what it could not
+    write, and the next sync would succeed.
+    """
+    make_folder(folder)
     path = folder / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         with path.open("xb") as file:
             yield file, path
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    finally:
+        with suppress(OSError):  # a leftover does no harm, and goes when the folder is next written to
+            path.unlink(missing_ok=True)
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write_named(folder: Path, write: Callable[[IO[bytes]], str]) -> Path:
@@ -69,10 +118,11 @@ def write_named(folder: Path, write: Callable[[IO[bytes]], str]) -> Path:
 
     Temporary name, fsync, rename, fsync of the folder: the file is whole or not there.
     """
-    with _temporary(folder) as (file, temporary):
-        name = write(file)
-    path = folder / name
-    temporary.replace(path)
+    with storing(folder), _temporary(folder) as (file, temporary):
+        path = folder / write(file)
+        _sync(file)
+        file.close()
+        temporary.replace(path)
     sync_folder(folder)
     return path
 
@@ -88,17 +138,31 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def link_new(path: Path, content: bytes) -> bool:
-    """Create `path` with `content` if no such file exists (put-if-absent); False where it does."""
-    with _temporary(path.parent) as (file, temporary):
+    """Create `path` with `content` if no such file exists (put-if-absent); False where it does.
+
+    Where the file system has no hard links this holds among callers that hold the same lock.
+    """
+    with storing(path), _temporary(path.parent) as (file, temporary):
         file.write(content)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
+        _sync(file)
+        file.close()
+        try:
+            _link(temporary, path)
+        except FileExistsError:
+            return False
     sync_folder(path.parent)
     return True
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.rename(path)
 
 
 def write_json(path: Path, value: Any) -> None:

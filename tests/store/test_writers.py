@@ -62,7 +62,9 @@ def numbers(parts: PartFolder) -> list[int]:
 
 def test_a_second_process_is_told_which_one_writes_and_may_write_when_that_one_is_dead(tmp_path: Path) -> None:
     process = child(HOLD, tmp_path)
-    with pytest.raises(KnowscapeError, match=rf"written by .* process {process.pid}\. Wait until it has ended"):
+    with pytest.raises(
+        KnowscapeError, match=rf"written by .* process {process.pid} since .*: -c .* Wait until it has ended"
+    ):
         append(PartFolder(tmp_path), 1)
     kill(process)
     append(PartFolder(tmp_path), 1)
@@ -151,12 +153,13 @@ FULL = (
     START
     + """
 import resource
+from knowscape.errors import StorageError
 with parts.writing() as writer:
     writer.append(pa.table({"n": [1]}), {})
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
     try:
         writer.append(pa.table({"n": list(range(5000))}), {})
-    except OSError as error:
+    except StorageError as error:
         print(error, flush=True)
 """
 )

@@ -14,7 +14,7 @@ def main() -> None:
     import knowscape.cli.doctor
     import knowscape.cli.models  # noqa: F401
     from knowscape.cli.app import app
-    from knowscape.errors import KnowscapeError
+    from knowscape.errors import KnowscapeError, StorageError
 
     try:
         app()
@@ -26,5 +26,5 @@ def main() -> None:
             sys.stderr.write("\nStopped. What was finished is kept; the same command continues.\n")
         raise
     except OSError as error:
-        sys.stderr.write(f"knowscape: {error}. What was finished is kept; the same command continues.\n")
+        sys.stderr.write(f"knowscape: {StorageError.of(error)}\n")
         sys.exit(1)

@@ -23,7 +23,7 @@ __all__ = ["Commits", "Embedded", "Texts", "embed"]
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """How much is at stake: a commit after so many seconds or rows, whichever comes first."""
+    """How much is at stake: a commit before it is more than so many seconds or rows, whichever comes first."""
 
     seconds: float = 30.0
     rows: int = 8192
@@ -64,6 +64,7 @@ def embed(
     """
     done, wanted = store.done(), set(these.digests)
     if wanted <= done:
+        store.parts.settle()
         return Embedded(0, 0, {})
     with store.writing(spec.about()) as append:
         cached = set(_commit_cached(cache.find(spec.fingerprint, wanted - done), append)) if cache else set()
@@ -100,7 +101,7 @@ class _Sink:
         self._these, self._append, self._commits, self._keep = these, append, commits, keep
         self._rows: list[int] = []
         self._vectors: list[NDArray[np.float32]] = []
-        self._last = time.monotonic()
+        self._last = self._before = time.monotonic()
         self.reasons: dict[str, str] = {}
 
     def put(self, part: Slice, result: Encoded, stage: Stage) -> None:
@@ -109,7 +110,10 @@ class _Sink:
             self._vectors.append(result.vectors)
         self.reasons.update({self._these.digests[part.rows[place]]: why for place, why in result.reasons.items()})
         stage.advance(len(part.rows))
-        if time.monotonic() - self._last >= self._commits.seconds or len(self._rows) >= self._commits.rows:
+        now = time.monotonic()
+        # What would be at stake when the next slice comes, if that takes as long as this one did.
+        at_stake, self._before = now - self._last + (now - self._before), now
+        if at_stake > self._commits.seconds or len(self._rows) >= self._commits.rows:
             self.commit()
 
     def commit(self) -> None:

@@ -6,10 +6,9 @@ not exist yet.  A reader therefore sees the old state or the new one.  `docs/for
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,14 +16,17 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowscape.errors import DamageError, KnowscapeError
-from knowscape.files import link_new, sha256_file, write_named
+from knowscape.errors import DamageError, KnowscapeError, StorageError
+from knowscape.files import link_new, make_folder, sha256_file, storing, sync_names, write_named
+from knowscape.store.lock import locked
 
 __all__ = ["FORMAT", "Part", "PartFolder"]
 
 FORMAT = 1
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _KEEP_MANIFESTS = 3
+# The folder of an atlas that holds rooms, that room, and the folder with the atlas's own name.
+_FOLDERS_ABOVE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ class PartFolder:
             if hashlib.sha256(content).hexdigest() != part.sha256:
                 raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
             return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
-        except (OSError, pa.ArrowException) as error:
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        except pa.ArrowException as error:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
 
     def check(self, *, full: bool = False) -> list[str]:
@@ -108,17 +112,26 @@ class PartFolder:
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:
         """Yield the writer, while no other process can hold it; KnowscapeError names who does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with _lock(self.folder / ".lock"):
-            for leftover in self.folder.glob(".tmp-*"):
-                leftover.unlink(missing_ok=True)
+        make_folder(self.folder)
+        with locked(self.folder / ".lock"):
+            with storing(self.folder):
+                for leftover in self.folder.glob(".tmp-*"):
+                    leftover.unlink(missing_ok=True)
+            self.settle()
             yield PartWriter(self)
+
+    def settle(self) -> None:
+        """Make durable what a process that was killed may have named and not synced; a commit is so already.
+
+        Who finds rows here and does nothing for them any more calls this, and takes them as done when it returns.
+        """
+        sync_names(self.folder, _FOLDERS_ABOVE)
 
     def _check_length(self, path: Path, part: Part) -> None:
         try:
             length = path.stat().st_size
-        except FileNotFoundError:
-            raise DamageError(f"{path} is missing. {_REMEDY}") from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
         if length != part.bytes:
             raise DamageError(f"{path} has {length:,} bytes, its manifest says {part.bytes:,}. {_REMEDY}")
 
@@ -126,9 +139,13 @@ class PartFolder:
         return max(self._numbers(), default=None)
 
     def _numbers(self) -> list[int]:
-        if not self.folder.is_dir():
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return [int(match[1]) for path in self.folder.iterdir() if (match := _MANIFEST.fullmatch(path.name))]
+        except OSError as error:
+            raise StorageError.of(error, self.folder) from error
+        return [int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name))]
 
     def _state(self) -> tuple[int, dict[str, Any]]:
         """Return the newest manifest and its number, 0 and an empty one where nothing was committed."""
@@ -154,7 +171,9 @@ class PartFolder:
                 raise ValueError("its digest does not match its content")
         except FileNotFoundError:
             raise
-        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
         return manifest
 
@@ -184,7 +203,8 @@ class PartWriter:
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
             raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
-        self._forget(number)
+        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
+            self._forget(number)
         return part
 
     def _forget(self, number: int) -> None:
@@ -257,26 +277,9 @@ def _body_digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an advisory lock that ends with its process; refuse where another process holds it."""
-    with path.open("a+b") as file:
-        _acquire(file, path)
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.uname().nodename} process {os.getpid()}".encode())
-        file.flush()
-        yield
-
-
-def _acquire(file: Any, path: Path) -> None:
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().decode(errors="replace") or "another process"
-        raise KnowscapeError(
-            f"{path.parent} is being written by {holder}. Wait until it has ended, then run the same command again."
-        ) from None
+def _unreadable(path: Path, error: OSError) -> KnowscapeError:
+    """Return the error for a file that cannot be read: damage, unless the file system is to blame."""
+    if StorageError.explains(error):
+        return StorageError.of(error, path)
+    what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
+    return DamageError(f"{path} {what}. {_REMEDY}")
