@@ -20,17 +20,18 @@ from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import cache_folder
-from knowscape.errors import UsageError
-from knowscape.files import sha256_text, write_json
+from knowscape.errors import DamageError, UsageError
+from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap, make_map
 from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
-from knowscape.quiz.questions import Question, read_questions
+from knowscape.quiz.questions import Question, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
+from knowscape.store.signed import sha256_json
 
 __all__ = [
     "EmbedOptions",
@@ -109,7 +110,7 @@ def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
 
 def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
     """Store the quiz questions in their canonical form."""
-    write_json(folder.questions(), [question.to_json() for question in questions])
+    store_questions(folder.questions(), questions)
 
 
 def embed_corpus(
@@ -197,7 +198,7 @@ def map_atlas(
         "questions": sha256_text("\n".join(question.embedding_text for question in questions)),
         "options": asdict(options),
     }
-    kept = atlas.map_if_any(name)
+    kept = _readable_map(atlas, name)
     if kept is not None and all(kept.about.get(key) == value for key, value in about.items()):
         return kept
     vectors = atlas.vectors(name)
@@ -216,6 +217,14 @@ def map_atlas(
     )
     made.save(atlas.folder.map(name))
     return made
+
+
+def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:
+    """Return the map that is there; None where there is none or a damaged one, which is made anew."""
+    try:
+        return atlas.map_if_any(name)
+    except DamageError:
+        return None
 
 
 def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
@@ -247,6 +256,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
     with progress.stage("Page"):
         build_page(
             atlas.folder.page(),
+            made_from=sha256_json(made.about),
             head={
                 "title": _title(atlas.path.name),
                 "model": name,
