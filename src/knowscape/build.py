@@ -38,6 +38,7 @@ __all__ = [
     "MapOptions",
     "build",
     "embed_corpus",
+    "make_neighbours",
     "make_page",
     "map_atlas",
     "put_corpus",
@@ -102,10 +103,11 @@ def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
     """Store the corpus as the atlas's own, unless it is there already."""
     if folder.corpus.exists() and folder.corpus.about().get("digest") == corpus.digest:
         folder.corpus.settle()
-        return
-    with folder.corpus.writing() as writer:
-        writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
-    folder.update({"corpus": corpus.digest, "documents": len(corpus)})
+    else:
+        with folder.corpus.writing() as writer:
+            writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
+    if folder.info().get("corpus") != corpus.digest:  # it was not told of, where the process before was killed here
+        folder.update({"corpus": corpus.digest, "documents": len(corpus)})
 
 
 def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
@@ -204,7 +206,7 @@ def map_atlas(
     vectors = atlas.vectors(name)
     made = make_map(
         vectors=vectors,
-        graph=_graph(atlas.folder, name, fingerprint, vectors, corpus.digest, progress),
+        graph=make_neighbours(atlas, name, vectors, progress=progress),
         question_vectors=atlas.question_vectors(name) if questions else None,
         document_ids=corpus.ids,
         question_ids=[question.id for question in questions],
@@ -227,15 +229,11 @@ def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:
         return None
 
 
-def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
-    folder: AtlasFolder,
-    name: str,
-    fingerprint: str,
-    vectors: NDArray[np.float32],
-    digest: str,
-    progress: Progress,
+def make_neighbours(
+    atlas: Atlas, name: str, vectors: NDArray[np.float32], *, progress: Progress = SILENT
 ) -> NeighbourGraph:
-    store = folder.neighbours(name, fingerprint)
+    """Return the neighbours of a model's vectors, computed and stored unless they are there already."""
+    store, digest = atlas.folder.neighbours(*atlas.model(name)), atlas.documents(name).digest
     table = store.read() if store.about().get("corpus") == digest else None
     if table is not None:
         return NeighbourGraph.from_table(table)

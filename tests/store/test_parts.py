@@ -98,10 +98,10 @@ def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path: Path, damage: st
         parts.read()
 
 
-def test_a_newer_format_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    parts = filled(tmp_path)
-    path = max(tmp_path.glob("manifest-*.json"))
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format": FORMAT + 1}))
+def test_a_newer_format_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        later.setattr("knowscape.store.manifest.FORMAT", FORMAT + 1)
+        parts = filled(tmp_path)
     with pytest.raises(KnowscapeError, match="pip install -U knowscape"):
         parts.read()
 

@@ -1,6 +1,7 @@
 """Where things lie in an atlas folder, and which format it has."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ class AtlasFolder:
         """Change some of `atlas.json`, atomically."""
         path = self.path / "atlas.json"
         write_signed(path, {**(self.info() if path.exists() else {}), **changes})
+
+    def renew(self, info: Mapping[str, Any]) -> None:
+        """Write `atlas.json` anew, whatever was there."""
+        write_signed(self.path / "atlas.json", info)
 
     def vectors(self, name: str, fingerprint: str) -> VectorStore:
         """Return the vectors of the documents under one encoder."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -119,6 +119,15 @@ class PartFolder:
                 for path, whole in zip(others, pool.map(bears_its_digest, others), strict=True):
                     faults += [] if whole else [damage(path, "does not have the SHA-256 that its name begins")]
         return faults
+
+    def readable(self) -> list[tuple[dict[str, Any], list[Part]]]:
+        """Return `about` and parts of each manifest that can be read, the newest first."""
+        found = []
+        for number in sorted(self._numbers(), reverse=True):
+            with suppress(DamageError, FileNotFoundError):
+                manifest = self._parse(self.folder / f"manifest-{number}.json")
+                found.append((dict(manifest["about"]), _parts(manifest)))
+        return found
 
     def unnamed(self) -> list[Path]:
         """Return the parts that no manifest names; none where a manifest cannot be read, since it may name them."""
@@ -244,16 +253,26 @@ class PartWriter:
         folder = self._parts.folder
         # Number and parts come from one manifest: a commit that another host makes from here on takes the number.
         number, before = self._parts._state()
-        number += 1
         part = write_part(folder, table)
         parts = [old for old in _parts(before) if keep and old.file != part.file] + [part]
+        self._link(number + 1, parts, about)
+        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
+            self._forget(number + 1)
+        return part
+
+    def restate(self, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
+        """Commit a manifest of parts that lie in the folder, and remove the manifests that cannot be read."""
+        faults = self._parts._check_manifests()
+        self._link((self._parts._latest() or 0) + 1, parts, about)
+        for fault in faults:
+            fault.path.unlink(missing_ok=True)
+
+    def _link(self, number: int, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
+        folder = self._parts.folder
         body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
             raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
-        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
-            self._forget(number)
-        return part
 
     def _forget(self, number: int) -> None:
         """Remove the manifests before the last few, and the parts that no manifest names any more."""

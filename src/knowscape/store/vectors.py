@@ -15,7 +15,7 @@ from knowscape.errors import DamageError, Fault, KnowscapeError
 from knowscape.store.manifest import Part, PartFolder, damage
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore", "bad_values", "named_rows"]
+__all__ = ["VectorStore", "bad_values", "matrix", "named_rows"]
 
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,7 +48,7 @@ class VectorStore:
                 f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
-        vectors = _matrix(table["vector"].combine_chunks())
+        vectors = matrix(table["vector"].combine_chunks())
         return vectors[[place[digest] for digest in digests]]
 
     def quarantine(self) -> dict[str, str]:
@@ -135,7 +135,8 @@ def _quarantine_of_format_1(value: Any) -> dict[str, Any] | None:
     return {"texts": value} if plain else None
 
 
-def _matrix(column: pa.Array) -> NDArray[np.float32]:
+def matrix(column: pa.Array) -> NDArray[np.float32]:
+    """Return a column of vectors as float32[n, dimension]; DamageError where it is something else."""
     if not pa.types.is_fixed_size_list(column.type):
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
@@ -148,7 +149,7 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
     marks: list[dict[str, NDArray[np.bool_]]] = []
     try:
         for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
-            vectors = _matrix(batch["vector"])
+            vectors = matrix(batch["vector"])
             if vectors.shape[1] != about["dimension"]:
                 says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
                 return [damage(path, says, "value")], []
