@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from knowscape.check import check_atlas
 from knowscape.corpus.document import Corpus
-from knowscape.errors import DamageError, UsageError
+from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
-from knowscape.quiz.questions import Question, read_questions
+from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
 
 __all__ = ["Atlas", "open_atlas"]
@@ -47,8 +48,7 @@ class Atlas:
     @cached_property
     def questions(self) -> list[Question]:
         """The quiz questions, an empty list where there are none."""
-        path = self.folder.questions()
-        return read_questions(path) if path.is_file() else []
+        return stored_questions(self.folder.questions())
 
     def model(self, name: str | None = None) -> tuple[str, str]:
         """Return name and fingerprint of a model that the corpus was embedded with, the last one by default."""
@@ -99,50 +99,9 @@ class Atlas:
         folder = self.folder.map(name)
         return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
 
-    def check(self, *, full: bool = False) -> list[str]:
-        """Return what is wrong, one sentence each, an empty list where all is well; `full` reads every byte."""
-        folder = self.folder
-        faults = folder.corpus.check(full=full)
-        for store in folder.vector_stores():
-            faults += store.check(full=full)
-        for graph in folder.graphs():
-            faults += graph.check(full=full)
-        if faults:
-            return faults
-        try:
-            return self._check_questions() + [
-                fault for name in folder.info().get("models", {}) for fault in self._check_rows(name)
-            ]
-        except DamageError as error:  # a part of the right length with other bytes, which only reading it shows
-            return [str(error)]
-
-    def _check_questions(self) -> list[str]:
-        """The quiz is readable, and every question has a vector under the model that was used last."""
-        try:
-            questions = self.questions
-        except UsageError as error:
-            return [f"The questions are damaged: {error} Build again with -q."]
-        name = self.folder.info().get("model")
-        if not questions or name is None:
-            return []
-        done = self.folder.question_vectors(*self.model(name)).done()
-        gaps = sum(sha256_text(question.embedding_text) not in done for question in questions)
-        return [f"{gaps:,} questions have no vector of {name}."] if gaps else []
-
-    def _check_rows(self, name: str) -> list[str]:
-        """Every document has a vector, and the map shows this corpus."""
-        if not self.folder.corpus.exists():
-            return [f"The corpus is missing, and there are vectors of {name}. Build again with the same CORPUS."]
-        done = self.folder.vectors(*self.model(name)).done()
-        gaps = sum(digest not in done for digest in self.documents(name).text_digests)
-        faults = [f"{gaps:,} documents have no vector of {name}."] if gaps else []
-        try:
-            made = self.map_if_any(name)
-        except (DamageError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-            return [*faults, f"The map of {name} cannot be read: {error}."]
-        if made is not None and made.about.get("corpus") != self.documents(name).digest:
-            faults.append(f"The map of {name} is older than the corpus.")
-        return faults
+    def check(self, *, full: bool = False) -> list[Fault]:
+        """Return what is wrong, an empty list where all is well; `full` reads every byte."""
+        return check_atlas(self.folder, full=full)
 
     def to_table(self, model: str | None = None) -> pa.Table:
         """Return one row per document and question: place, regions, quality and vector."""

@@ -21,23 +21,25 @@ from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import cache_folder
-from knowscape.errors import UsageError
-from knowscape.files import sha256_text, write_json
+from knowscape.errors import DamageError, UsageError
+from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap, make_map
 from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
-from knowscape.quiz.questions import Question, read_questions
+from knowscape.quiz.questions import Question, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
+from knowscape.store.signed import sha256_json
 
 __all__ = [
     "EmbedOptions",
     "MapOptions",
     "build",
     "embed_corpus",
+    "make_neighbours",
     "make_page",
     "map_atlas",
     "put_corpus",
@@ -102,15 +104,16 @@ def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
     """Store the corpus as the atlas's own, unless it is there already."""
     if folder.corpus.exists() and folder.corpus.about().get("digest") == corpus.digest:
         folder.corpus.settle()
-        return
-    with folder.corpus.writing() as writer:
-        writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
-    folder.update({"corpus": corpus.digest, "documents": len(corpus)})
+    else:
+        with folder.corpus.writing() as writer:
+            writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
+    if folder.info().get("corpus") != corpus.digest:  # it was not told of, where the process before was killed here
+        folder.update({"corpus": corpus.digest, "documents": len(corpus)})
 
 
 def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
     """Store the quiz questions in their canonical form."""
-    write_json(folder.questions(), [question.to_json() for question in questions])
+    store_questions(folder.questions(), questions)
 
 
 def embed_corpus(
@@ -193,13 +196,13 @@ def map_atlas(
         "questions": sha256_text("\n".join(question.embedding_text for question in questions)),
         "options": asdict(options),
     }
-    kept = atlas.map_if_any(name)
+    kept = _readable_map(atlas, name)
     if kept is not None and all(kept.about.get(key) == value for key, value in about.items()):
         return kept
     vectors = atlas.vectors(name)
     made = make_map(
         vectors=vectors,
-        graph=_graph(atlas.folder, name, fingerprint, vectors, corpus.digest, progress),
+        graph=make_neighbours(atlas, name, vectors, progress=progress),
         question_vectors=atlas.question_vectors(name) if questions else None,
         document_ids=corpus.ids,
         question_ids=[question.id for question in questions],
@@ -214,15 +217,19 @@ def map_atlas(
     return made
 
 
-def _graph(  # noqa: PLR0917 - one private step of `map_atlas`
-    folder: AtlasFolder,
-    name: str,
-    fingerprint: str,
-    vectors: NDArray[np.float32],
-    digest: str,
-    progress: Progress,
+def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:
+    """Return the map that is there; None where there is none or a damaged one, which is made anew."""
+    try:
+        return atlas.map_if_any(name)
+    except DamageError:
+        return None
+
+
+def make_neighbours(
+    atlas: Atlas, name: str, vectors: NDArray[np.float32], *, progress: Progress = SILENT
 ) -> NeighbourGraph:
-    store = folder.neighbours(name, fingerprint)
+    """Return the neighbours of a model's vectors, computed and stored unless they are there already."""
+    store, digest = atlas.folder.neighbours(*atlas.model(name)), atlas.documents(name).digest
     table = store.read() if store.about().get("corpus") == digest else None
     if table is not None:
         return NeighbourGraph.from_table(table)
@@ -243,6 +250,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
     with progress.stage("Page"):
         build_page(
             atlas.folder.page(),
+            made_from=sha256_json(made.about),
             head={
                 "title": _title(atlas.path.name),
                 "model": name,

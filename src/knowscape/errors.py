@@ -6,11 +6,13 @@ command line returns for it.
 
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
     "DamageError",
     "DeviceLostError",
+    "Fault",
     "KnowscapeError",
     "MissingExtraError",
     "StorageError",
@@ -32,10 +34,38 @@ class UsageError(KnowscapeError):
     exit_code = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in an atlas.
+
+    `kind` is damaged, missing, gap, duplicate, value, mismatch, stale, labels or leftover; `says` goes on where `path`
+    ends, `rows` names the rows where only some are concerned, and `remedy` tells what to type.
+    """
+
+    kind: str
+    path: Path
+    says: str
+    remedy: str
+    rows: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.says}{': rows ' if self.rows else ''}{self.rows}. {self.remedy}"
+
+    def to_json(self) -> dict[str, str]:
+        return {
+            "kind": self.kind, "path": str(self.path), "says": self.says, "rows": self.rows, "remedy": self.remedy,
+            "sentence": str(self),
+        }  # fmt: skip
+
+
 class DamageError(KnowscapeError):
-    """Stored data is not what was written."""
+    """Stored data is not what was written; `fault` says more where it is known."""
 
     exit_code = 3
+
+    def __init__(self, what: Fault | str) -> None:
+        super().__init__(str(what))
+        self.fault = what if isinstance(what, Fault) else None
 
 
 _GONE = "The disk does not answer: see that it is attached and mounted"

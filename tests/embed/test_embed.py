@@ -106,7 +106,7 @@ def test_the_check_finds_bad_vectors_and_second_ones(tmp_path: Path) -> None:
     with store.writing(about) as append:
         append(["1", "2"], ["x", "y"], np.stack([np.zeros(8), np.full(8, 2.0)]).astype(np.float32))
         append(["3"], ["x"], np.eye(8, dtype=np.float32)[:1])
-    faults = " ".join(store.check(full=True))
-    assert "1 vectors are all zero" in faults
-    assert "2 vectors are not of length one" in faults
-    assert "1 texts have a second vector" in faults
+    faults = " ".join(map(str, store.check(full=True)))
+    assert "1 vectors that are all zero: rows 0." in faults
+    assert "1 vectors that are not of length one: rows 1." in faults
+    assert "a second vector of 1 texts" in faults

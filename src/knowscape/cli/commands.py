@@ -15,7 +15,6 @@ from knowscape.cli.app import (
     Column,
     CorpusPath,
     Device,
-    Full,
     Json,
     Limit,
     MaxQuestions,
@@ -177,16 +176,6 @@ def inspect(
         "report": documents.report.to_json(),
     }
     show(result, as_json=json)
-
-
-@app.command()
-def check(atlas: AtlasPath, full: Full = False, json: Json = False) -> None:
-    """Say whether everything in an atlas is whole; exit code 3 where it is not."""
-    opened = _open(atlas)
-    faults = opened.check(full=full)
-    show({"atlas": str(atlas), "whole": not faults, "faults": faults}, as_json=json)
-    if faults:
-        sys.exit(3)
 
 
 @app.command()

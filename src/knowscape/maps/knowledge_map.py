@@ -1,29 +1,28 @@
 """The finished map: places, regions, quality and question region; it computes nothing and is saved whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.errors import DamageError
-from knowscape.files import read_json, sha256_file, write_atomic, write_json
+from knowscape.errors import DamageError, Fault
 from knowscape.maps.layout import LayoutOptions, lay_out, normalise
 from knowscape.maps.neighbours import NeighbourGraph, nearest
 from knowscape.maps.quality import DEPTHS, MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
+from knowscape.store.manifest import Part, PartFolder, write_part
+from knowscape.store.signed import read_signed, write_signed
 
 __all__ = ["KnowledgeMap", "make_map", "question_region"]
 
 Box = tuple[float, float, float, float]
 _QUESTION_EDGES = 5
 _DEPTH = 10
-_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class KnowledgeMap:
     about: Mapping[str, Any]
 
     def save(self, folder: Path) -> None:
-        """Write map.parquet, then map.json, which names its digest."""
+        """Write the points as a part, then map.json, which names it, and remove the points before."""
         columns = {f"region_{level + 1}": self.membership[:, level] for level in range(self.membership.shape[1])}
         places = {
             "x": self.coordinates[:, 0],
@@ -58,33 +57,34 @@ class KnowledgeMap:
         kinds = ["document"] * len(self.document_ids) + ["question"] * len(self.question_ids)
         ids = pa.array([*self.document_ids, *self.question_ids], pa.string())
         table = pa.table({"id": ids, "kind": kinds, **places, **columns, "recall_10": self.recall_10})
-        write_atomic(folder / "map.parquet", lambda file: pq.write_table(table, file, write_page_checksum=True))
-        write_json(
+        part = write_part(folder, table)
+        write_signed(
             folder / "map.json",
             {
-                "format": _FORMAT,
-                "points_sha256": sha256_file(folder / "map.parquet"),
+                "points": asdict(part),
                 "about": self.about,
                 "quality": self.quality.to_json(),
                 "question_region": self.question_region,
                 "levels": [[asdict(region) for region in level] for level in self.regions.levels],
             },
         )
+        for old in folder.glob("*.parquet"):
+            if old.name != part.file:
+                old.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> "KnowledgeMap":
         """Return the map that `save` put into `folder`; DamageError where its two files do not agree."""
+        remedy = "Make the map anew with: knowscape map ATLAS"
         try:
-            head = read_json(folder / "map.json")
-            if head["format"] != _FORMAT:
-                raise ValueError(f"map.json has format {head['format']!r}, this version reads {_FORMAT}")
-            if sha256_file(folder / "map.parquet") != head["points_sha256"]:
-                raise ValueError("map.parquet is not the file that map.json names")
-            return cls._from(head, pq.read_table(folder / "map.parquet", page_checksum_verification=True))
+            head = read_signed(folder / "map.json")
+            return cls._from(head, PartFolder(folder).read_part(_points(folder, head)))
+        except DamageError as error:
+            if error.fault is None:
+                raise
+            raise DamageError(replace(error.fault, remedy=remedy)) from error
         except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
-            raise DamageError(
-                f"{folder} is damaged: {error}. Delete it and make it anew with: knowscape map"
-            ) from error
+            raise DamageError(Fault("damaged", folder / "map.json", f"is damaged: {error!r}", remedy)) from error
 
     @classmethod
     def _from(cls, head: Mapping[str, Any], table: pa.Table) -> "KnowledgeMap":
@@ -109,6 +109,14 @@ class KnowledgeMap:
             question_region=(region[0], region[1], region[2], region[3]) if region else None,
             about=head["about"],
         )
+
+
+def _points(folder: Path, head: Mapping[str, Any]) -> Part:
+    """Return the part with the points that map.json names; in format 1 that is map.parquet."""
+    if head["format"] == 1:
+        size = (folder / "map.parquet").stat().st_size
+        return Part("map.parquet", rows=0, bytes=size, sha256=head["points_sha256"])
+    return Part(**head["points"])
 
 
 def make_map(  # noqa: PLR0913 - the one place where everything that makes a map meets

@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import KnowscapeError
-from knowscape.files import make_folder, storing
+from knowscape.files import make_folder, sha256_file, storing
 from knowscape.page.payload import write_payload
+from knowscape.store.signed import write_signed
 
 __all__ = ["build_page"]
 
 
-def build_page(folder: Path, **payload: Any) -> None:
-    """Make the page in `folder` anew; `payload` is that of `write_payload`.  A failure leaves the page before."""
+def build_page(folder: Path, *, made_from: str = "", **payload: Any) -> None:
+    """Make the page in `folder` anew; `payload` is that of `write_payload`.  A failure leaves the page before.
+
+    files.json lists the files with their digests, and `made_from`, which tells the map.
+    """
     front = Path(__file__).with_name("dist")
     if not (front / "index.html").is_file():
         raise KnowscapeError(
@@ -31,6 +35,8 @@ def _replace(folder: Path, front: Path, payload: dict[str, Any]) -> None:
     try:
         _copy(front, made)
         write_payload(made / "data", **payload)
+        files = {str(path.relative_to(made)): sha256_file(path) for path in sorted(made.rglob("*")) if path.is_file()}
+        write_signed(made / "files.json", {"map": made_from, "files": files})
         made.chmod(0o755)
         if folder.exists():
             old = made.with_name(made.name + "-old")

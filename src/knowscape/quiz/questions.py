@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import Any
 
 from knowscape.errors import StorageError, UsageError
 from knowscape.files import sha256_text
+from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["Question", "read_questions"]
+__all__ = ["Question", "read_questions", "store_questions", "stored_questions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,28 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
         if isinstance(error, OSError) and StorageError.explains(error):
             raise StorageError.of(error, path) from error
         raise UsageError(f"{path} is not a JSON file of questions: {error}") from error
+    questions = _parse(value, path)
+    return _evenly(questions, limit) if limit is not None else questions
+
+
+def store_questions(path: Path, questions: Sequence[Question]) -> None:
+    """Put questions into an atlas's file in their canonical form."""
+    write_signed(path, {"questions": [question.to_json() for question in questions]})
+
+
+def stored_questions(path: Path) -> list[Question]:
+    """Return what `store_questions` put into `path`, nothing where it is not there; DamageError where it is damaged."""
+    if not path.exists():
+        return []
+    return _parse(read_signed(path, lambda value: {"questions": value} if isinstance(value, list) else None), path)
+
+
+def _parse(value: Any, path: str | Path) -> list[Question]:
     items = value.get("questions") if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
         raise UsageError(f"{path} holds no list of questions: [{{question, options, correctIndex}}, ...]")
     questions = [_question(item, f"{path}, question {number}") for number, item in enumerate(items, 1)]
-    unique = _without_repeats(questions, path)
-    return _evenly(unique, limit) if limit is not None else unique
+    return _without_repeats(questions, path)
 
 
 def _question(item: Any, where: str) -> Question:

@@ -1,12 +1,13 @@
 """Where things lie in an atlas folder, and which format it has."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from knowscape.errors import DamageError, KnowscapeError, UsageError
-from knowscape.files import read_json, write_json
-from knowscape.store.manifest import FORMAT, PartFolder
+from knowscape.errors import UsageError
+from knowscape.store.manifest import PartFolder
+from knowscape.store.signed import read_signed, write_signed
 from knowscape.store.vectors import VectorStore
 
 __all__ = ["AtlasFolder"]
@@ -28,7 +29,7 @@ class AtlasFolder:
         if not (path / "atlas.json").exists():
             if path.is_dir() and any(not name.name.startswith(".") for name in path.iterdir()):
                 raise UsageError(f"{path} is a folder that is not an atlas and not empty. Name another with -o.")
-            folder.update({"format": FORMAT})
+            folder.update({})
         return cls.open(path)
 
     @classmethod
@@ -37,27 +38,27 @@ class AtlasFolder:
         folder = cls(path)
         if not (path / "atlas.json").is_file():
             raise UsageError(f"There is no atlas at {path}. Make one with: knowscape build CORPUS -o {path}")
-        if folder.info()["format"] > FORMAT:
-            raise KnowscapeError(
-                f"{path} has format {folder.info()['format']}; this version reads up to {FORMAT}. "
-                "Update with: pip install -U knowscape"
-            )
+        folder.info()
         return folder
+
+    @classmethod
+    def find(cls, path: Path) -> "AtlasFolder":
+        """Return the atlas at `path` also where its `atlas.json` is damaged or missing; UsageError where none is."""
+        rooms = any((path / name).is_dir() for name in ("corpus", "vectors"))
+        return cls(path) if rooms or (path / "atlas.json").exists() else cls.open(path)
 
     def info(self) -> dict[str, Any]:
         """Return what `atlas.json` says: format, corpus digest, models, what was built from what."""
-        try:
-            info = read_json(self.path / "atlas.json")
-            if not isinstance(info.get("format"), int):
-                raise ValueError("it names no format")
-        except (ValueError, AttributeError) as error:
-            raise DamageError(f"{self.path / 'atlas.json'} is damaged: {error}") from error
-        return dict(info)
+        return read_signed(self.path / "atlas.json")
 
     def update(self, changes: dict[str, Any]) -> None:
         """Change some of `atlas.json`, atomically."""
         path = self.path / "atlas.json"
-        write_json(path, {**(self.info() if path.exists() else {}), **changes})
+        write_signed(path, {**(self.info() if path.exists() else {}), **changes})
+
+    def renew(self, info: Mapping[str, Any]) -> None:
+        """Write `atlas.json` anew, whatever was there."""
+        write_signed(self.path / "atlas.json", info)
 
     def vectors(self, name: str, fingerprint: str) -> VectorStore:
         """Return the vectors of the documents under one encoder."""
@@ -74,6 +75,10 @@ class AtlasFolder:
     def graphs(self) -> list[PartFolder]:
         """Return the neighbour graphs that are there."""
         return [PartFolder(path) for path in _folders(self.path / "neighbours")]
+
+    def maps(self) -> list[Path]:
+        """Return the folders of the maps that are there."""
+        return _folders(self.path / "maps")
 
     def questions(self) -> Path:
         return self.path / "questions" / "questions.json"

@@ -6,8 +6,10 @@ not exist yet.  A reader therefore sees the old state or the new one.  `docs/for
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,15 +18,16 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowscape.errors import DamageError, KnowscapeError, StorageError
+from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
 from knowscape.files import link_new, make_folder, sha256_file, storing, sync_names, write_named
 from knowscape.store.lock import locked
 
-__all__ = ["FORMAT", "Part", "PartFolder"]
+__all__ = ["FORMAT", "Part", "PartFolder", "bears_its_digest", "damage", "write_part"]
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _KEEP_MANIFESTS = 3
+_OTHER_DIGEST = "does not have the SHA-256 that its manifest names"
 # The folder of an atlas that holds rooms, that room, and the folder with the atlas's own name.
 _FOLDERS_ABOVE = 3
 
@@ -85,29 +88,83 @@ class PartFolder:
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() != part.sha256:
-                raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
+                raise DamageError(damage(path, _OTHER_DIGEST))
             return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
         except OSError as error:
             raise _unreadable(path, error) from error
         except pa.ArrowException as error:
-            raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
+            raise DamageError(damage(path, f"is damaged: {error}")) from error
 
-    def check(self, *, full: bool = False) -> list[str]:
-        """Return what is wrong with manifest and parts, one sentence each; `full` reads and digests every byte."""
-        faults: list[str] = []
+    def scan(self, columns: list[str]) -> pa.Table | None:
+        """Return some columns of all committed rows; only the pages that hold them are read and verified."""
+        tables = [_scan(self.folder / part.file, columns) for part in self.parts()]
+        return pa.concat_tables(tables) if tables else None
+
+    def check(self, *, full: bool = False, examine: Callable[[Part], list[Fault]] = lambda _: []) -> list[Fault]:
+        """Return what is wrong with manifests and parts: lengths and counts of rows, with `full` every byte.
+
+        `full` also looks at parts that only older manifests name, and calls `examine` for each part that is whole.
+        """
+        faults = self._check_manifests()
         try:
             parts = self.parts()
-        except DamageError as error:
-            return [str(error)]
-        for part in parts:
-            path = self.folder / part.file
-            try:
-                self._check_length(path, part)
-                if full and sha256_file(path) != part.sha256:
-                    raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
-            except DamageError as error:
-                faults.append(str(error))
+        except DamageError:
+            parts = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for found in pool.map(lambda part: self._check_part(part, examine if full else None), parts):
+                faults += found
+            if full:
+                named = {part.file for part in parts}
+                others = [path for path in sorted(self.folder.glob("part-*.parquet")) if path.name not in named]
+                for path, whole in zip(others, pool.map(bears_its_digest, others), strict=True):
+                    faults += [] if whole else [damage(path, "does not have the SHA-256 that its name begins")]
         return faults
+
+    def readable(self) -> list[tuple[dict[str, Any], list[Part]]]:
+        """Return `about` and parts of each manifest that can be read, the newest first."""
+        found = []
+        for number in sorted(self._numbers(), reverse=True):
+            with suppress(DamageError, FileNotFoundError):
+                manifest = self._parse(self.folder / f"manifest-{number}.json")
+                found.append((dict(manifest["about"]), _parts(manifest)))
+        return found
+
+    def unnamed(self) -> list[Path]:
+        """Return the parts that no manifest names; none where a manifest cannot be read, since it may name them."""
+        try:
+            manifests = [self._parse(self.folder / f"manifest-{number}.json") for number in self._numbers()]
+        except (KnowscapeError, FileNotFoundError):
+            return []
+        named = {part.file for manifest in manifests for part in _parts(manifest)}
+        return [path for path in self.folder.glob("part-*.parquet") if manifests and path.name not in named]
+
+    def _check_manifests(self) -> list[Fault]:
+        faults = []
+        for number in sorted(self._numbers()):
+            path = self.folder / f"manifest-{number}.json"
+            try:
+                self._parse(path)
+            except FileNotFoundError:
+                if path.is_symlink():
+                    faults.append(damage(path, "is a link that leads nowhere"))
+            except DamageError as error:
+                faults.append(error.fault or damage(path, f"is damaged: {error}"))
+        return faults
+
+    def _check_part(self, part: Part, examine: Callable[[Part], list[Fault]] | None) -> list[Fault]:
+        path = self.folder / part.file
+        try:
+            self._check_length(path, part)
+            if examine is not None and sha256_file(path) != part.sha256:
+                raise DamageError(damage(path, _OTHER_DIGEST))
+            rows = pq.read_metadata(path).num_rows
+            if rows != part.rows:
+                raise DamageError(damage(path, f"has {rows:,} rows, its manifest says {part.rows:,}"))
+        except DamageError as error:
+            return [error.fault or damage(path, f"is damaged: {error}")]
+        except (OSError, pa.ArrowException) as error:
+            return [damage(path, f"is damaged: {error}")]
+        return examine(part) if examine is not None else []
 
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:
@@ -133,7 +190,7 @@ class PartFolder:
         except OSError as error:
             raise _unreadable(path, error) from error
         if length != part.bytes:
-            raise DamageError(f"{path} has {length:,} bytes, its manifest says {part.bytes:,}. {_REMEDY}")
+            raise DamageError(damage(path, f"has {length:,} bytes, its manifest says {part.bytes:,}"))
 
     def _latest(self) -> int | None:
         return max(self._numbers(), default=None)
@@ -155,26 +212,26 @@ class PartFolder:
                 return number, self._parse(path)
             except FileNotFoundError:
                 if self._latest() == number:
-                    raise DamageError(f"{path} is a link that leads nowhere. {_REMEDY}") from None
+                    raise DamageError(damage(path, "is a link that leads nowhere")) from None
                 # It was removed between listing and reading: a newer one is there.
         return 0, {"about": {}, "parts": []}
 
     def _parse(self, path: Path) -> dict[str, Any]:
         try:
             manifest: dict[str, Any] = json.loads(path.read_bytes())
+            if _body_digest(manifest) != manifest["sha256"]:
+                raise ValueError("its digest does not match its content")
             if manifest["format"] > FORMAT:
                 raise KnowscapeError(
                     f"{path} has format {manifest['format']}; this version reads up to {FORMAT}. "
                     "Update with: pip install -U knowscape"
                 )
-            if _body_digest(manifest) != manifest["sha256"]:
-                raise ValueError("its digest does not match its content")
         except FileNotFoundError:
             raise
         except OSError as error:
             raise _unreadable(path, error) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DamageError(f"{path} is damaged: {error}. {_REMEDY}") from error
+            raise DamageError(damage(path, f"is damaged: {error}")) from error
         return manifest
 
 
@@ -196,33 +253,35 @@ class PartWriter:
         folder = self._parts.folder
         # Number and parts come from one manifest: a commit that another host makes from here on takes the number.
         number, before = self._parts._state()
-        number += 1
         part = write_part(folder, table)
         parts = [old for old in _parts(before) if keep and old.file != part.file] + [part]
+        self._link(number + 1, parts, about)
+        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
+            self._forget(number + 1)
+        return part
+
+    def restate(self, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
+        """Commit a manifest of parts that lie in the folder, and remove the manifests that cannot be read."""
+        faults = self._parts._check_manifests()
+        self._link((self._parts._latest() or 0) + 1, parts, about)
+        for fault in faults:
+            fault.path.unlink(missing_ok=True)
+
+    def _link(self, number: int, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
+        folder = self._parts.folder
         body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
             raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
-        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
-            self._forget(number)
-        return part
 
     def _forget(self, number: int) -> None:
         """Remove the manifests before the last few, and the parts that no manifest names any more."""
-        folder, kept = self._parts.folder, []
         for old in self._parts._numbers():
-            path = folder / f"manifest-{old}.json"
             if old <= number - _KEEP_MANIFESTS:
-                path.unlink(missing_ok=True)
-            else:
-                kept.append(path)
-        try:
-            named = {part.file for path in kept for part in _parts(self._parts._parse(path))}
-        except (KnowscapeError, FileNotFoundError):
-            return  # The commit stands.  What a damaged older manifest names is unknown, so every part stays too.
-        for path in folder.glob("part-*.parquet"):
-            if path.name not in named:
-                path.unlink(missing_ok=True)
+                (self._parts.folder / f"manifest-{old}.json").unlink(missing_ok=True)
+        # What a damaged older manifest names is unknown, so every part stays while one cannot be read.
+        for path in self._parts.unnamed():
+            path.unlink(missing_ok=True)
 
 
 class _Digesting:
@@ -262,10 +321,21 @@ def write_part(folder: Path, table: pa.Table) -> Part:
     return parts[0]
 
 
-_REMEDY = (
-    "See what else is damaged with: knowscape check ATLAS --full. "
-    "Put the file back from a copy, or delete its folder and build again."
-)
+def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Fault:
+    """Return the fault of a file of an atlas that the repair can deal with."""
+    return Fault(kind, path, says, "See what else is damaged, and mend it, with: knowscape check ATLAS --repair", rows)
+
+
+def bears_its_digest(part: Path) -> bool:
+    """Return whether a part, named by the begin of its SHA-256, holds what was written."""
+    return part.is_file() and sha256_file(part).startswith(part.stem.removeprefix("part-"))
+
+
+def _scan(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise DamageError(damage(path, f"is damaged: {error}")) from error
 
 
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:
@@ -281,5 +351,7 @@ def _unreadable(path: Path, error: OSError) -> KnowscapeError:
     """Return the error for a file that cannot be read: damage, unless the file system is to blame."""
     if StorageError.explains(error):
         return StorageError.of(error, path)
-    what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
-    return DamageError(f"{path} {what}. {_REMEDY}")
+    missing = isinstance(error, FileNotFoundError)
+    return DamageError(
+        damage(path, "is missing" if missing else f"is damaged: {error}", "missing" if missing else "damaged")
+    )

@@ -1,5 +1,6 @@
 """The vectors of one encoder, found by the digest of the text that they stand for."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.errors import DamageError, KnowscapeError
-from knowscape.files import read_json, write_json
-from knowscape.store.manifest import PartFolder
+from knowscape.errors import DamageError, Fault, KnowscapeError
+from knowscape.store.manifest import Part, PartFolder, damage
+from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore"]
+__all__ = ["VectorStore", "bad_values", "matrix", "named_rows"]
 
 _QUARANTINE = "quarantine.json"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BATCH = 4096
+_NORM_OFF = 1e-3
 
 Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], Path]
 
@@ -43,19 +48,20 @@ class VectorStore:
                 f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
-        vectors = _matrix(table["vector"].combine_chunks())
+        vectors = matrix(table["vector"].combine_chunks())
         return vectors[[place[digest] for digest in digests]]
 
     def quarantine(self) -> dict[str, str]:
         """Return the digests of the texts that could not be embedded, and why."""
         path = self.parts.folder / _QUARANTINE
-        return dict(read_json(path)) if path.is_file() else {}
+        texts: dict[str, str] = read_signed(path, _quarantine_of_format_1)["texts"] if path.exists() else {}
+        return texts
 
     def set_quarantine(self, reasons: Mapping[str, str]) -> None:
         """Note which texts could not be embedded, in place of those noted before."""
         path = self.parts.folder / _QUARANTINE
         if reasons or path.exists():
-            write_json(path, dict(reasons))
+            write_signed(path, {"texts": dict(reasons)})
 
     @contextmanager
     def writing(self, about: Mapping[str, Any]) -> Iterator[Append]:
@@ -77,41 +83,84 @@ class VectorStore:
 
             yield append
 
-    def check(self, *, full: bool = False) -> list[str]:
-        """Return what is wrong, one sentence each: parts, and with `full` every vector's values."""
-        faults = self.parts.check(full=full)
-        if faults or not full or not self.parts.exists():
+    def check(self, *, full: bool = False) -> list[Fault]:
+        """Return what is wrong: parts and quarantine, and with `full` every vector's values, and second vectors."""
+        digests: dict[str, list[str]] = {}
+
+        def examine(part: Part) -> list[Fault]:
+            faults, digests[part.file] = _examine(self.parts.folder / part.file, about)
             return faults
-        about = self.parts.about()
+
+        try:
+            about = self.parts.about() if full else {}
+        except DamageError:
+            return self.parts.check(full=False) + self._check_quarantine()
+        faults = self.parts.check(full=full, examine=examine) + self._check_quarantine()
         seen: set[str] = set()
-        for part in self.parts.parts():
-            faults += _check_rows(self.parts.read_part(part), part.file, about, seen)
+        for part in self.parts.parts() if digests else []:
+            own = digests.get(part.file, [])
+            repeated = len(own) - len(set(own) - seen)
+            if repeated:
+                path = self.parts.folder / part.file
+                faults.append(damage(path, f"has a second vector of {repeated:,} texts", "duplicate"))
+            seen.update(own)
         return faults
 
+    def _check_quarantine(self) -> list[Fault]:
+        try:
+            self.quarantine()
+        except DamageError as error:
+            return [error.fault] if error.fault else []
+        return []
 
-def _matrix(column: pa.Array) -> NDArray[np.float32]:
+
+def named_rows(bad: NDArray[np.bool_], most: int = 5) -> str:
+    """Return the rows that are marked as text, in ranges from 0 on: "3, 7 to 9"."""
+    rows = np.flatnonzero(bad)
+    ranges = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
+    said = [f"{run[0]:,} to {run[-1]:,}" if len(run) > 1 else f"{run[0]:,}" for run in ranges[:most] if len(run)]
+    return ", ".join(said) + (f" and {len(ranges) - most:,} more ranges" if len(ranges) > most else "")
+
+
+def bad_values(vectors: NDArray[np.float32], about: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+    """Return for each kind of bad value which rows of float32[n, dimension] have it."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
+    off = (np.abs(norms - 1) > _NORM_OFF) & (norms > 0) & bool(about["normalised"])
+    return {"not finite": ~np.isfinite(norms), "all zero": norms == 0, "not of length one": off & np.isfinite(norms)}
+
+
+def _quarantine_of_format_1(value: Any) -> dict[str, Any] | None:
+    """Return the content of a file of format 1, a mapping of digests to reasons; None where it is not one."""
+    plain = isinstance(value, dict) and all(_DIGEST.fullmatch(key) for key in value)
+    return {"texts": value} if plain else None
+
+
+def matrix(column: pa.Array) -> NDArray[np.float32]:
+    """Return a column of vectors as float32[n, dimension]; DamageError where it is something else."""
     if not pa.types.is_fixed_size_list(column.type):
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values.reshape(len(column), column.type.list_size)
 
 
-def _check_rows(table: pa.Table, name: str, about: Mapping[str, Any], seen: set[str]) -> list[str]:
-    vectors = _matrix(table["vector"].combine_chunks())
+def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
+    """Return the faults of a part's vectors, a few thousand rows at a time, and its text digests."""
+    digests: list[str] = []
+    marks: list[dict[str, NDArray[np.bool_]]] = []
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
+            vectors = matrix(batch["vector"])
+            if vectors.shape[1] != about["dimension"]:
+                says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
+                return [damage(path, says, "value")], []
+            marks.append(bad_values(vectors, about))
+            digests += batch["text_digest"].to_pylist()
+    except (OSError, pa.ArrowException, KeyError, DamageError) as error:
+        return [damage(path, f"holds no vectors that can be read: {error}")], []
     faults = []
-    if vectors.shape[1] != about["dimension"]:
-        faults.append(f"{name}: vectors have {vectors.shape[1]} dimensions, not {about['dimension']}.")
-    norms = np.linalg.norm(vectors, axis=1)
-    for what, bad in (
-        ("not finite", ~np.isfinite(norms)),
-        ("all zero", norms == 0),
-        ("not of length one", (np.abs(norms - 1) > 1e-3) & bool(about["normalised"])),
-    ):
+    for what in marks[0] if marks else ():
+        bad = np.concatenate([mark[what] for mark in marks])
         if bad.any():
-            faults.append(f"{name}: {int(bad.sum()):,} vectors are {what}, the first in row {int(bad.argmax()):,}.")
-    digests = table["text_digest"].to_pylist()
-    repeated = len(digests) - len(set(digests) - seen)
-    if repeated:
-        faults.append(f"{name}: {repeated:,} texts have a second vector.")
-    seen.update(digests)
-    return faults
+            says = f"holds {int(bad.sum()):,} vectors that are {what}"
+            faults.append(damage(path, says, "value", named_rows(bad)))
+    return faults, digests

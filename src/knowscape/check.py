@@ -1,0 +1,295 @@
+"""Whether an atlas is whole: everything of record, and that what is derived from it is of the same age.
+
+Two levels.  The quick one looks at manifests, lengths, counts and text digests; the full one reads every byte.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowscape.corpus.document import COLUMNS, Corpus
+from knowscape.encoders.spec import EncoderSpec
+from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
+from knowscape.files import sha256_file, sha256_text
+from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.neighbours import NeighbourGraph, unit_rows
+from knowscape.quiz.questions import Question, stored_questions
+from knowscape.store.atlas import AtlasFolder
+from knowscape.store.manifest import PartFolder, damage
+from knowscape.store.signed import read_signed, sha256_json
+from knowscape.store.vectors import VectorStore, named_rows
+
+__all__ = ["check_atlas", "leftovers"]
+
+_SAMPLE = 256
+# The search of many rows compares vectors of 8 bits, so its similarities are that far from the exact ones.
+_SIMILARITY_OFF = 0.05
+_IDENTITY = ["id", "title", "url", "text_digest"]
+_MAP, _PAGE = "Make the map anew with: knowscape map ATLAS", "Make the page anew with: knowscape page ATLAS"
+_BUILD = "Build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
+_EMBED = "Embed what is missing with: knowscape check ATLAS --repair"
+_QUIZ = "Put the questions in again with: knowscape map ATLAS -q questions.json"
+
+
+def check_atlas(folder: AtlasFolder, *, full: bool = False) -> list[Fault]:
+    """Return what is wrong with an atlas, an empty list where all is well; `full` reads every byte."""
+    return _Check(folder, full).run()
+
+
+def leftovers(folder: AtlasFolder) -> list[Fault]:
+    """Return the files and folders that nothing names: a killed process leaves them, and they do no harm."""
+    path = folder.path
+    found = [name for depth in ("", "*/", "*/*/") for name in path.glob(f"{depth}.tmp-*")]
+    for parts in _rooms(folder):
+        found += parts.unnamed()
+    try:
+        known = folder.info().get("models", {}).items()
+    except KnowscapeError:
+        known = {}
+    graphs = {folder.neighbours(*model).folder for model in known}
+    found += [graph.folder for graph in folder.graphs() if known and graph.folder not in graphs]
+    maps = {folder.map(name) for name, _ in known}
+    found += [made for made in folder.maps() if known and made not in maps]
+    remedy = f"Nothing needs it. Remove it with: knowscape check {shlex.quote(str(path))} --repair"
+    return [Fault("leftover", name, "is left over", remedy) for name in sorted(found)]
+
+
+def _rooms(folder: AtlasFolder) -> list[PartFolder]:
+    return [folder.corpus, *(store.parts for store in folder.vector_stores()), *folder.graphs()]
+
+
+class _Check:
+    """One check; each step adds what it finds, and a file is named once."""
+
+    def __init__(self, folder: AtlasFolder, full: bool) -> None:
+        self._folder, self._full, self._found = folder, full, list[Fault]()
+
+    def run(self) -> list[Fault]:
+        folder = self._folder
+        info = self._try(self._info) or {}
+        corpus_whole = self._add(folder.corpus.check(full=self._full)) and folder.corpus.exists()
+        for store in folder.vector_stores():
+            if self._add(store.check(full=self._full)):
+                self._try(partial(self._check_spec, store, info.get("models", {})))
+        for graph in folder.graphs():
+            self._add(graph.check(full=self._full))
+        corpus = self._try(lambda: self._check_corpus(info)) if corpus_whole else None
+        questions = self._try(self._check_questions)
+        for name, fingerprint in info.get("models", {}).items():
+            if not folder.corpus.exists() and corpus is None:
+                self._add([Fault("missing", folder.corpus.folder, f"is missing: the corpus of {name}", _BUILD)])
+            self._try(partial(self._check_model, (name, fingerprint), corpus, questions))
+        self._check_page(info)
+        return [replace(fault, remedy=self._remedy(fault)) for fault in self._found]
+
+    def _remedy(self, fault: Fault) -> str:
+        return fault.remedy.replace("ATLAS", shlex.quote(str(self._folder.path)))
+
+    def _add(self, faults: list[Fault]) -> bool:
+        """Note faults, unless the same file is known to be damaged; return whether there were none."""
+        known = {fault.path for fault in self._found if fault.kind in ("damaged", "missing")}
+        self._found += [fault for fault in faults if fault.path not in known]
+        return not faults
+
+    def _try(self, step: Callable[[], Any]) -> Any:
+        """Return what `step` returns; where it meets damage that is noted, and None returned."""
+        try:
+            return step()
+        except DamageError as error:
+            self._add([error.fault or Fault("damaged", self._folder.path, f"is damaged: {error}", _BUILD)])
+        return None
+
+    def _info(self) -> dict[str, Any]:
+        path = self._folder.path / "atlas.json"
+        if not path.exists():
+            raise DamageError(damage(path, "is missing", "missing"))
+        return self._folder.info()
+
+    def _check_spec(self, store: VectorStore, models: dict[str, str]) -> None:
+        """The fingerprint is that of the spec, of the folder's name and of atlas.json."""
+        about, path = store.parts.about(), store.parts.folder
+        if not store.parts.exists():
+            return
+        try:
+            spec = EncoderSpec(**about["spec"])
+        except (KeyError, TypeError):
+            self._add([Fault("mismatch", path, "has a manifest that names no model", _BUILD)])
+            return
+        for what, other in (
+            ("its manifest says", about.get("fingerprint")),
+            ("its name says", path.name.rsplit("-", 1)[-1]),
+            ("atlas.json says", models.get(spec.name, spec.fingerprint)),
+        ):
+            if not other or not spec.fingerprint.startswith(other):
+                says = f"has vectors of {spec.name} with the fingerprint {spec.fingerprint[:16]}, {what} {other}"
+                self._add([Fault("mismatch", path, says, _BUILD)])
+
+    def _check_corpus(self, info: dict[str, Any]) -> Corpus | None:
+        """The corpus is the one of its manifest and of atlas.json, its ids are unique, its digests true."""
+        parts = self._folder.corpus
+        said, path = parts.about().get("digest"), parts.folder
+        if said != info.get("corpus", said):
+            says = f"has the digest {said:.16}, atlas.json says {info['corpus']:.16}"
+            self._add([damage(path, says, "mismatch")])
+        table = parts.scan(list(COLUMNS) if self._full else _IDENTITY)
+        if table is None:
+            return None
+        corpus = Corpus(table)
+        repeated = len(corpus) - len(set(corpus.ids))
+        if repeated:
+            self._add([Fault("duplicate", path, f"has {repeated:,} ids twice", _BUILD)])
+        if self._full:
+            pairs = zip(corpus.texts, corpus.text_digests, strict=True)
+            wrong = np.array([sha256_text(text) != digest for text, digest in pairs])
+            if wrong.any():
+                self._add([Fault("mismatch", path, "has text digests of other texts", _BUILD, named_rows(wrong))])
+            if corpus.digest != said:
+                says = f"has the digest {corpus.digest:.16}, its manifest says {said:.16}"
+                self._add([Fault("mismatch", path, says, _BUILD)])
+        return corpus
+
+    def _check_questions(self) -> list[Question]:
+        try:
+            return stored_questions(self._folder.questions())
+        except DamageError as error:
+            says = error.fault.says if error.fault else str(error)
+        except UsageError as error:
+            says = f"is damaged: {error}"
+        self._add([Fault("damaged", self._folder.questions(), says, _QUIZ)])
+        return []
+
+    def _check_model(self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question]) -> None:
+        """Every document and question has a vector; neighbours and map are of the same corpus and lie right."""
+        folder, (name, _) = self._folder, model
+        store, asked = folder.vectors(*model), folder.question_vectors(*model)
+        shown = None
+        if corpus is not None and store.parts.folder not in self._damaged_rooms():
+            quarantine = store.quarantine()
+            shown = corpus.without(quarantine) if quarantine else corpus
+            missing = _missing(store, shown.text_digests)
+            if missing.any():
+                says = f"holds too little: {int(missing.sum()):,} documents have no vector of {name}"
+                self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
+        if questions and name == folder.info().get("model") and asked.parts.folder not in self._damaged_rooms():
+            missing = _missing(asked, [sha256_text(question.embedding_text) for question in questions])
+            if missing.any():
+                says = f"holds too little: {int(missing.sum()):,} questions have no vector of {name}"
+                self._add([Fault("gap", asked.parts.folder, says, _EMBED, named_rows(missing))])
+        self._try(lambda: self._check_map(model, shown, questions))
+        if shown is not None:
+            self._try(lambda: self._check_graph(model, shown))
+
+    def _damaged_rooms(self) -> set[Path]:
+        return {fault.path.parent for fault in self._found}
+
+    def _check_map(self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question]) -> None:
+        name, fingerprint = model
+        path = self._folder.map(name)
+        if not (path / "map.json").exists():
+            return
+        made = KnowledgeMap.load(path)
+        texts = sha256_text("\n".join(question.embedding_text for question in questions))
+        for what, said, now in (
+            ("the corpus", made.about.get("corpus"), corpus.digest if corpus is not None else None),
+            ("the vectors", made.about.get("fingerprint"), fingerprint),
+            ("the questions", made.about.get("questions"), texts),
+        ):
+            if now is not None and said != now:
+                self._add([Fault("stale", path, f"holds a map that is older than {what}", _MAP)])
+                return
+        if self._full:
+            self._add([Fault("labels", path, says, _MAP) for says in _misplaced(made, corpus)])
+
+    def _check_graph(self, model: tuple[str, str], corpus: Corpus) -> None:
+        parts = self._folder.neighbours(*model)
+        if not parts.exists() or parts.folder in self._damaged_rooms():
+            return
+        if parts.about().get("corpus") != corpus.digest:
+            self._add([Fault("stale", parts.folder, "holds neighbours that are older than the corpus", _MAP)])
+            return
+        table = parts.scan(["indices", "similarities"]) if self._full else None
+        store = self._folder.vectors(*model)
+        if table is not None and store.parts.folder not in self._damaged_rooms():
+            rows = np.linspace(0, len(corpus) - 1, min(_SAMPLE, len(corpus))).astype(int)
+            graph = NeighbourGraph.from_table(table)
+            if graph.indices.size:
+                rows = np.append(rows, graph.indices[rows, 0] % len(corpus))
+            vectors = store.read([corpus.text_digests[row] for row in rows])
+            says = _untrue(graph, rows[: len(rows) // 2], len(corpus), vectors)
+            self._add([Fault("mismatch", parts.folder, says, _MAP)] if says else [])
+
+    def _check_page(self, info: dict[str, Any]) -> None:
+        """Every file of the page is there and, read in full, what was written; the page is that of a map."""
+        page = self._folder.page()
+        if not page.is_dir() or info.get("format", 2) == 1:
+            return  # a page of format 1 does not list its files
+        if not (page / "files.json").exists():
+            self._add([Fault("missing", page / "files.json", "is missing: it lists the page's files", _PAGE)])
+            return
+        listed = self._try(lambda: read_signed(page / "files.json"))
+        for name, digest in (listed or {}).get("files", {}).items():
+            path = page / name
+            if not path.is_file():
+                self._add([Fault("missing", path, "is missing", _PAGE)])
+            elif self._full and sha256_file(path) != digest:
+                self._add([Fault("damaged", path, "does not have the SHA-256 that files.json names", _PAGE)])
+        maps = [self._about_of_map(name) for name in info.get("models", {})]
+        if listed and maps and None not in maps and listed["map"] not in map(sha256_json, maps):
+            self._add([Fault("stale", page, "holds a page that is older than its map", _PAGE)])
+
+    def _about_of_map(self, name: str) -> Any:
+        path = self._folder.map(name) / "map.json"
+        try:
+            return read_signed(path).get("about") if path.exists() else {}
+        except KnowscapeError:
+            return None
+
+
+def _missing(store: VectorStore, digests: list[str]) -> NDArray[np.bool_]:
+    table = store.parts.scan(["text_digest"])
+    done = set(table["text_digest"].to_pylist()) if table is not None else set()
+    return np.array([digest not in done for digest in digests], bool)
+
+
+def _misplaced(made: KnowledgeMap, corpus: Corpus | None) -> Iterator[str]:
+    """Yield what is untrue in a map: points outside it, labels that do not lie where they claim."""
+    if corpus is not None and made.document_ids != corpus.ids:
+        yield "holds a map of other documents"
+        return
+    places = made.coordinates
+    if not np.isfinite(places).all() or places.min() < 0 or places.max() > 1:
+        yield "holds points outside the map"
+    for level, regions in enumerate(made.regions.levels):
+        own = made.regions.membership[:, level]
+        if own.min() < 0 or own.max() >= len(regions):
+            yield f"holds points of regions that level {level + 1} does not have"
+            continue
+        for number, region in enumerate(regions):
+            members = np.flatnonzero(own == number)
+            if not len(members) or len(members) != region.support or not set(region.exemplars) <= set(members.tolist()):
+                yield f"holds the label {region.label!r} of level {level + 1}, which does not count its own articles"
+            elif not np.allclose(places[region.exemplars[0]], (region.x, region.y), atol=1e-6):
+                yield f"holds the label {region.label!r} of level {level + 1}, which does not lie where it claims"
+            elif level and (made.regions.membership[members, level - 1] != region.parent).any():
+                yield f"holds the label {region.label!r} of level {level + 1}, which does not lie in its parent"
+
+
+def _untrue(graph: NeighbourGraph, rows: NDArray[Any], count: int, vectors: NDArray[np.float32]) -> str | None:
+    """Return what is untrue in a neighbour graph; `vectors` are those of `rows`, then of the nearest of each."""
+    if len(graph.indices) != count:
+        return f"holds neighbours of {len(graph.indices):,} documents, there are {count:,}"
+    if not graph.indices.size:
+        return None
+    if graph.indices.min() < 0 or graph.indices.max() >= count:
+        return f"holds neighbours in rows that are not there: {graph.indices.min():,} to {graph.indices.max():,}"
+    both = unit_rows(vectors)
+    off = np.abs((both[: len(rows)] * both[len(rows) :]).sum(axis=1) - graph.similarities[rows, 0])
+    if off.max() > _SIMILARITY_OFF:
+        return f"holds similarities that are not those of the vectors, by {off.max():.3f} in row {rows[off.argmax()]:,}"
+    return None

@@ -1,0 +1,44 @@
+"""The command that says whether an atlas is whole, and mends it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from knowscape.cli.app import AtlasPath, Device, Full, Json, app
+from knowscape.cli.output import show
+
+__all__: list[str] = []
+
+Repair = Annotated[bool, typer.Option("--repair", help="Compute what is lost again, and make anew what is derived.")]
+
+
+@app.command()
+def check(
+    atlas: AtlasPath, full: Full = False, repair: Repair = False, device: Device = "auto", json: Json = False
+) -> None:
+    """Say whether everything in an atlas is whole; exit code 3 where it is not."""
+    from knowscape.check import check_atlas, leftovers
+    from knowscape.store.atlas import AtlasFolder
+
+    folder, did = AtlasFolder.find(atlas), []
+    if repair:
+        from knowscape.build import EmbedOptions
+        from knowscape.encoders.load import EngineOptions
+        from knowscape.progress import progress_for
+        from knowscape.repair import repair as mend
+
+        done = mend(atlas, embedding=EmbedOptions(EngineOptions(device)), progress=progress_for())
+        did, faults = done.did, done.faults
+    else:
+        faults = check_atlas(folder, full=full)
+    loose = leftovers(folder)
+    if json:
+        result = {"atlas": str(atlas), "whole": not faults, "faults": [fault.to_json() for fault in faults]}
+        show({**result, "leftovers": [fault.to_json() for fault in loose], "repaired": did}, as_json=True)
+    else:
+        lines = [*did, *map(str, faults), *map(str, loose)]
+        summary = f"{atlas} is whole." if not faults else f"{atlas} is damaged: {len(faults):,} faults."
+        sys.stdout.write("".join(f"{line}\n" for line in [*lines, summary]))
+    if faults:
+        sys.exit(3)
