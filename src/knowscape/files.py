@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 __all__ = [
+    "foreign_entries",
     "link_new",
     "read_json",
     "sha256_file",
@@ -36,6 +37,18 @@ def sha256_file(path: Path, advance: Callable[[int], None] = lambda _: None) -> 
             digest.update(block)
             advance(len(block))
     return digest.hexdigest()
+
+
+def foreign_entries(folder: Path) -> Iterator[Path]:
+    """Yield what a folder that came from elsewhere must not hold: links that leave it, pipes, sockets and devices."""
+    root = folder.resolve()
+    for place, _, _ in os.walk(folder):
+        for entry in os.scandir(place):
+            if entry.is_symlink():
+                if not Path(entry.path).resolve().is_relative_to(root):
+                    yield Path(entry.path)
+            elif not entry.is_file() and not entry.is_dir():
+                yield Path(entry.path)
 
 
 def sync_folder(folder: Path) -> None:

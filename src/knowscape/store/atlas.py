@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import DamageError, KnowscapeError, UsageError
-from knowscape.files import read_json, write_json
+from knowscape.files import foreign_entries, read_json, write_json
 from knowscape.store.manifest import FORMAT, PartFolder
 from knowscape.store.vectors import VectorStore
 
 __all__ = ["AtlasFolder"]
+
+_LONGEST_NAME = 150
 
 
 class AtlasFolder:
@@ -33,10 +35,14 @@ class AtlasFolder:
 
     @classmethod
     def open(cls, path: Path) -> "AtlasFolder":
-        """Return the atlas at `path`; UsageError where there is none, KnowscapeError where it is too new."""
+        """Return the atlas at `path`; UsageError where there is none, KnowscapeError where it is too new.
+
+        DamageError where something in it leads elsewhere: an atlas may come from anybody, and is written to.
+        """
         folder = cls(path)
         if not (path / "atlas.json").is_file():
             raise UsageError(f"There is no atlas at {path}. Make one with: knowscape build CORPUS -o {path}")
+        _refuse_foreign(path)
         if folder.info()["format"] > FORMAT:
             raise KnowscapeError(
                 f"{path} has format {folder.info()['format']}; this version reads up to {FORMAT}. "
@@ -50,6 +56,9 @@ class AtlasFolder:
             info = read_json(self.path / "atlas.json")
             if not isinstance(info.get("format"), int):
                 raise ValueError("it names no format")
+            models = info.get("models", {})
+            if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
+                raise ValueError("its models are not names with fingerprints")
         except (ValueError, AttributeError) as error:
             raise DamageError(f"{self.path / 'atlas.json'} is damaged: {error}") from error
         return dict(info)
@@ -88,14 +97,22 @@ class AtlasFolder:
         return self.path / "page"
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raise DamageError where a link leaves the atlas, or a pipe or device lies in it."""
+    for entry in foreign_entries(path):
+        raise DamageError(
+            f"{entry} is a link that leaves the atlas, or no file at all. Remove it, or put what it leads to in its place."
+        )
+
+
 def _folders(path: Path) -> list[Path]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir()) if path.is_dir() else []
 
 
 def _safe(name: str) -> str:
     """Return a model's name as one harmless file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:_LONGEST_NAME] or "model"
 
 
 def _folder_name(name: str, fingerprint: str) -> str:
-    return f"{_safe(name)}-{fingerprint[:8]}"
+    return f"{_safe(name)}-{_safe(fingerprint[:8])}"

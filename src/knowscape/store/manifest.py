@@ -24,6 +24,7 @@ __all__ = ["FORMAT", "Part", "PartFolder"]
 
 FORMAT = 1
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
+_PART = re.compile(r"part-[0-9a-f]{16}\.parquet")
 _KEEP_MANIFESTS = 3
 
 
@@ -67,6 +68,8 @@ class PartFolder:
             parts = _parts(manifest)
             try:
                 return pa.concat_tables([self.read_part(part, columns) for part in parts]) if parts else None
+            except pa.ArrowInvalid as error:
+                raise DamageError(f"The parts of {self.folder} do not have the same columns: {error}") from error
             except DamageError:
                 if self._latest() == number:
                     raise
@@ -152,6 +155,7 @@ class PartFolder:
                 )
             if _body_digest(manifest) != manifest["sha256"]:
                 raise ValueError("its digest does not match its content")
+            _check_body(manifest)
         except FileNotFoundError:
             raise
         except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
@@ -250,6 +254,17 @@ _REMEDY = (
 
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:
     return [Part(**part) for part in manifest["parts"]]
+
+
+def _check_body(manifest: Mapping[str, Any]) -> None:
+    """Raise ValueError where a manifest from elsewhere names what is no part of its own folder."""
+    if not isinstance(manifest["about"], dict):
+        raise ValueError("its about is no object")
+    for part in _parts(manifest):
+        if not isinstance(part.file, str) or not _PART.fullmatch(part.file):
+            raise ValueError(f"{part.file!r:.80} is no name of a part")
+        if not all(isinstance(count, int) and count >= 0 for count in (part.rows, part.bytes)):
+            raise ValueError(f"the rows or bytes of {part.file} are no counts")
 
 
 def _body_digest(manifest: Mapping[str, Any]) -> str:

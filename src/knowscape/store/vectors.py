@@ -34,6 +34,8 @@ class VectorStore:
     def read(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], row i for `digests[i]`; KnowscapeError where some have no vector."""
         table = self.parts.read(["text_digest", "vector"])
+        if table is not None and table.num_columns < 2:
+            raise DamageError(f"{self.parts.folder} lacks the column text_digest or vector.")
         if table is None:
             raise KnowscapeError(f"{self.parts.folder} holds no vectors. Make them with: knowscape embed")
         place = {digest: row for row, digest in enumerate(table["text_digest"].to_pylist())}
@@ -44,6 +46,7 @@ class VectorStore:
                 "Make them with: knowscape embed"
             )
         vectors = _matrix(table["vector"].combine_chunks())
+        _refuse_absurd(vectors, self.parts)
         return vectors[[place[digest] for digest in digests]]
 
     def quarantine(self) -> dict[str, str]:
@@ -90,10 +93,26 @@ class VectorStore:
 
 
 def _matrix(column: pa.Array) -> NDArray[np.float32]:
-    if not pa.types.is_fixed_size_list(column.type):
+    if not pa.types.is_fixed_size_list(column.type) or not pa.types.is_floating(column.type.value_type):
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
+    if column.null_count or column.flatten().null_count:
+        raise DamageError("The column vector has gaps.")
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values.reshape(len(column), column.type.list_size)
+
+
+def _refuse_absurd(vectors: NDArray[np.float32], parts: PartFolder) -> None:
+    """Raise DamageError for vectors of another dimension than the manifest's, or too large to have a length."""
+    dimension = parts.about().get("dimension")
+    if vectors.shape[1] != dimension or dimension < 1:
+        raise DamageError(f"{parts.folder}: vectors have {vectors.shape[1]} dimensions, not {dimension!r:.40}.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        bad = ~np.isfinite(np.einsum("ij,ij->i", vectors, vectors))
+    if bad.any():
+        raise DamageError(
+            f"{parts.folder}: {int(bad.sum()):,} vectors are not finite, the first in row {int(bad.argmax()):,}. "
+            "Delete that folder and embed again."
+        )
 
 
 def _check_rows(table: pa.Table, name: str, about: Mapping[str, Any], seen: set[str]) -> list[str]:
