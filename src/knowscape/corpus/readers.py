@@ -40,8 +40,8 @@ def read_corpus(
     the same id the first is kept; empty texts are skipped; control characters are removed, from titles and addresses
     also those that change the direction of writing; addresses lead to the web or are removed; invalid UTF-8 is
     replaced; texts are cut at 10 million characters.  Each is counted in the report.  Without an id column a
-    document's id is the digest of its title and text.  Raises UsageError for a path, format or column that is not there, and where
-    nothing could be kept.
+    document's id is the digest of its title and text.  Raises UsageError for a path, format or column that is not
+    there, and where nothing could be kept.
     """
     report = ReadReport()
     find = partial(find_columns, wanted=columns or Columns(), where=str(path))

@@ -76,7 +76,7 @@ class _Array(np.ndarray[Any, Any]):
             raise pickle.UnpicklingError("it holds an array whose shape is not that of its data")
         if 0 in shape:
             data = [] if real.hasobject else b""
-        super().__setstate__((1, shape, real, np.bool_(bool(fortran)), data))
+        super().__setstate__((1, shape, real, bool(fortran), data))  # type: ignore[arg-type]
 
 
 def _check_shape(shape: Any) -> None:

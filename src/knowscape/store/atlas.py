@@ -101,7 +101,8 @@ def _refuse_foreign(path: Path) -> None:
     """Raise DamageError where a link leaves the atlas, or a pipe or device lies in it."""
     for entry in foreign_entries(path):
         raise DamageError(
-            f"{entry} is a link that leaves the atlas, or no file at all. Remove it, or put what it leads to in its place."
+            f"{entry} is a link that leaves the atlas, or no file at all. "
+            "Remove it, or put in its place what it leads to."
         )
 
 
