@@ -13,6 +13,7 @@ from typing import IO, Any
 from knowscape.errors import StorageError
 
 __all__ = [
+    "foreign_entries",
     "link_new",
     "make_folder",
     "read_json",
@@ -53,6 +54,18 @@ def storing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError.of(error, path) from error
+
+
+def foreign_entries(folder: Path) -> Iterator[Path]:
+    """Yield what a folder that came from elsewhere must not hold: links that leave it, pipes, sockets and devices."""
+    root = folder.resolve()
+    for place, _, _ in os.walk(folder):
+        for entry in os.scandir(place):
+            if entry.is_symlink():
+                if not Path(entry.path).resolve().is_relative_to(root):
+                    yield Path(entry.path)
+            elif not entry.is_file() and not entry.is_dir():
+                yield Path(entry.path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,13 +14,14 @@ def main() -> None:
     import knowscape.cli.commands
     import knowscape.cli.doctor
     import knowscape.cli.models  # noqa: F401
+    from knowscape.characters import printable
     from knowscape.cli.app import app
     from knowscape.errors import KnowscapeError, StorageError
 
     try:
         app()
     except KnowscapeError as error:
-        sys.stderr.write(f"knowscape: {error}\n")
+        sys.stderr.write(f"knowscape: {printable(str(error))}\n")
         sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer has caught the interrupt and says nothing

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from knowscape.characters import printable
+
 __all__ = ["show", "table"]
 
 
@@ -46,4 +48,4 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{key}: {_plain(inner)}" for key, inner in value.items()) or "none"
     if isinstance(value, list | tuple):
         return "; ".join(_plain(inner) for inner in value) or "none"
-    return str(value)
+    return printable(str(value))

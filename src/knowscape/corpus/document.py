@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from knowscape.characters import printable
 from knowscape.files import sha256_text
 
 __all__ = ["Corpus", "Document", "ReadReport"]
 
 COLUMNS = ("id", "title", "url", "source", "text", "text_digest", "metadata")
-_EXAMPLES = 3
+_EXAMPLES, _LONGEST_EXAMPLE = 3, 200
+_DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ReadReport:
         self.counts[rule] += 1
         examples = self.examples.setdefault(rule, [])
         if len(examples) < _EXAMPLES:
-            examples.append(where)
+            examples.append(printable(where, _LONGEST_EXAMPLE))
 
     def to_json(self) -> dict[str, Any]:
         return {"read": self.read, "kept": self.kept, "rules": dict(self.counts), "examples": self.examples}
@@ -67,10 +69,11 @@ class Corpus:
     @classmethod
     def from_documents(cls, documents: Iterable[Document], report: ReadReport | None = None) -> "Corpus":
         columns: dict[str, list[str]] = {name: [] for name in COLUMNS}
+        report = report or ReadReport()
         for document in documents:
             for name in COLUMNS[:-1]:
                 columns[name].append(getattr(document, name))
-            columns["metadata"].append(json.dumps(dict(document.metadata), ensure_ascii=False, default=str))
+            columns["metadata"].append(_metadata(document, report))
         return cls(pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()}), report)
 
     def __len__(self) -> int:
@@ -120,3 +123,20 @@ class Corpus:
         for row in zip(self.ids, self.titles, self.urls, self.text_digests, strict=True):
             whole.update(json.dumps(row).encode())
         return whole.hexdigest()
+
+
+def _metadata(document: Document, report: ReadReport) -> str:
+    """Return the metadata as JSON; a value that is nested too deep for any reader is left out and counted."""
+    kept = {key: value for key, value in document.metadata.items() if not _deeper(value, _DEEPEST)}
+    if len(kept) < len(document.metadata):
+        report.count(f"metadata nested deeper than {_DEEPEST} left out", document.id)
+    # Half of a surrogate pair is no UTF-8.
+    return json.dumps(kept, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+
+
+def _deeper(value: Any, most: int) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return False
+    return most == 0 or any(_deeper(inner, most - 1) for inner in value if isinstance(inner, list | tuple | Mapping))

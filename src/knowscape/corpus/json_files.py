@@ -3,16 +3,20 @@
 import codecs
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from knowscape.corpus.document import ReadReport
-from knowscape.corpus.raw import CUT_OFF, Record, open_bytes, read_lines
+from knowscape.corpus.raw import CUT_OFF, Metered, Record, open_bytes, read_lines
 from knowscape.errors import UsageError
 
 __all__ = ["read_json_array", "read_jsonl"]
 
 _BLOCK = 1 << 16
+_DEEPEST = 64
+# Damage, and numbers of thousands of digits.
+_BROKEN = (ValueError, *CUT_OFF)
 
 
 def read_jsonl(path: Path, report: ReadReport) -> Iterator[Record]:
@@ -29,12 +33,13 @@ def read_jsonl(path: Path, report: ReadReport) -> Iterator[Record]:
 
 
 def read_json_array(path: Path, report: ReadReport) -> Iterator[Record]:
-    """Yield the items of an array, or of the one array in an object, as they are parsed; an object is one record."""
-    import ijson
+    """Yield the items of an array, or of the one array in an object, as they are parsed; an object is one record.
 
-    prefix = _array_prefix(path)
+    An item over 64 MB, of over a million values or nested deeper than 64 ends the reading, as damage does.
+    """
+    depth = _records_depth(path)
     with open_bytes(path) as file:
-        items = ijson.items(_Utf8(file, report), prefix, use_float=True)
+        items = _items(Metered(_Utf8(file, report), (b",", b"[", b"{")), depth)
         number = 0
         while True:
             number += 1
@@ -42,31 +47,78 @@ def read_json_array(path: Path, report: ReadReport) -> Iterator[Record]:
                 item = next(items)
             except StopIteration:
                 return
-            except (ijson.JSONError, *CUT_OFF) as error:
+            except _BROKEN as error:
                 if number == 1:
                     raise UsageError(
-                        f"{path} is no JSON: {_short(error)}. Is it one object a line? --reader jsonl"
+                        f"{path} is no JSON that can be read: {_short(error)}. Is it one object a line? --reader jsonl"
                     ) from error
                 report.count("TRUNCATED: the rest could not be read", f"from item {number}: {_short(error)}")
                 return
             yield from _as_record(item, report, f"item {number}")
 
 
-def _array_prefix(path: Path) -> str:
-    """Return where the records lie: the top array, the only array of the top object, or the top object itself."""
+def _events(file: Metered) -> Iterator[tuple[int, str, Any]]:
+    """Yield the parser's events with the depth of what holds them, at most _DEEPEST."""
     import ijson
 
-    arrays = []
-    with open_bytes(path) as file:
-        try:
-            for prefix, event, _ in ijson.parse(_Utf8(file, None)):
-                if prefix == "" and event == "start_array":
-                    return "item"
-                if event == "start_array" and "." not in prefix and prefix not in arrays:
-                    arrays.append(prefix)
-        except (ijson.JSONError, *CUT_OFF):
-            pass  # what comes before the damage decides; reading the items will meet it again
-    return f"{arrays[0]}.item" if len(arrays) == 1 else ""
+    depth = 0
+    try:
+        for event, value in ijson.basic_parse(file, use_float=True):
+            closes = event in {"end_array", "end_map"}
+            depth -= closes
+            yield depth, event, value
+            depth += event in {"start_array", "start_map"}
+            if depth > _DEEPEST:
+                raise ValueError(f"it nests deeper than {_DEEPEST}")
+    except ijson.JSONError as error:
+        raise ValueError(_short(error)) from error
+
+
+def _records_depth(path: Path) -> int:
+    """Return how deep the records lie: in the top array, in the only array of the top object, or the top itself."""
+    arrays = 0
+    with open_bytes(path) as file, suppress(*_BROKEN):  # what comes before the damage decides; reading meets it again
+        metered = Metered(_Utf8(file, None), ())
+        for depth, event, _ in _events(metered):
+            metered.new_record()
+            if event == "start_array" and depth == 0:
+                return 1
+            arrays += event == "start_array" and depth == 1
+            if arrays > 1:
+                return 0
+    return 2 if arrays == 1 else 0
+
+
+def _items(file: Metered, wanted: int) -> Iterator[Any]:
+    """Yield the values at depth `wanted`; those in an object's array for 2, whatever else the object holds."""
+    holders: list[Any] = []
+    inside = wanted < 2
+    for depth, event, value in _events(file):
+        if wanted == 2 and depth == 1:
+            inside = event == "start_array"
+            file.new_record()
+        if depth < wanted or not inside:
+            continue
+        if event == "map_key":
+            holders[-1] = (holders[-1][0], value)
+            continue
+        if event.startswith("start"):
+            holders.append(({} if event == "start_map" else [], None))
+            continue
+        made = holders.pop()[0] if event.startswith("end") else value
+        if holders:
+            _put(holders[-1], made)
+        else:
+            yield made
+            file.new_record()
+
+
+def _put(holder: Any, value: Any) -> None:
+    into, key = holder
+    if isinstance(into, dict):
+        into[key] = value
+    else:
+        into.append(value)
 
 
 class _Utf8:

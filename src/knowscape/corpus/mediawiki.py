@@ -8,26 +8,29 @@ from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 
 from knowscape.corpus.document import ReadReport
-from knowscape.corpus.raw import CUT_OFF, Record, open_bytes
+from knowscape.corpus.raw import CUT_OFF, Metered, Record, open_bytes
 from knowscape.errors import MissingExtraError, UsageError
 
 __all__ = ["plain_text", "read_mediawiki"]
 
 # https://www.mediawiki.org/wiki/Manual:Namespace_constants
 _FILE, _CATEGORY = 6, 14
+# MediaWiki allows pages of 2 MB; what reads the markup takes minutes where it is made for that.
+_LONGEST_SOURCE = 4_000_000
 
 
 def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
     """Yield the articles (namespace 0, no redirects) with their id, title, address and plain text.
 
-    A dump that is cut off or not well formed ends the reading and is counted.
+    A dump that is cut off or not well formed ends the reading and is counted, as does a page over 64 MB.
     """
     try:
         import mwxml
         from mwxml.errors import MalformedXML
     except ImportError as error:
         raise MissingExtraError("Reading MediaWiki dumps", "mediawiki") from error
-    with open_bytes(path) as file:
+    with open_bytes(path) as opened:
+        file = _Xml(opened, (b"<",))
         try:
             dump = mwxml.Dump.from_file(file)
             site = dump.site_info
@@ -39,7 +42,7 @@ def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
         while True:
             try:
                 page = next(pages)
-                source = _latest_text(page)
+                source = _latest_text(page, file)
             except StopIteration:
                 return
             except (MalformedXML, ParseError, *CUT_OFF) as error:
@@ -47,6 +50,9 @@ def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
                 return
             if page.redirect is not None or page.namespace:
                 report.count("redirect or page of another namespace, skipped", str(page.title))
+                continue
+            if len(source) > _LONGEST_SOURCE:
+                report.count("page over 4 million characters of markup skipped", str(page.title))
                 continue
             yield {
                 "id": str(page.id),
@@ -78,11 +84,27 @@ def _remove(code: Any, node: Any) -> None:
         code.remove(node)
 
 
-def _latest_text(page: Any) -> str:
+def _latest_text(page: Any, file: Metered) -> str:
     text = ""
     for revision in page:
         text = revision.text or ""
+        file.new_record()
     return text
+
+
+class _Xml(Metered):
+    """A dump, which has no document type: that is where the entities that unfold without end are declared."""
+
+    _begun = False
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(size)
+        if not self._begun:
+            before, root, _ = data.partition(b"<mediawiki")
+            self._begun = bool(root)
+            if b"<!DOCTYPE" in before or b"<!ENTITY" in before:
+                raise OSError("it declares a document type, which no dump does")
+        return data
 
 
 def _dropped_prefixes(site: Any) -> frozenset[str]:

@@ -2,29 +2,123 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from knowscape.corpus.confined import unfolded_limit
 from knowscape.corpus.document import ReadReport
 from knowscape.errors import UsageError
 
-__all__ = ["CUT_OFF", "LONGEST_LINE", "PACKED", "Record", "decode", "open_bytes", "read_lines"]
+__all__ = ["CUT_OFF", "LONGEST_LINE", "PACKED", "Metered", "Record", "decode", "open_bytes", "read_lines"]
 
 Record = dict[str, Any]
 LONGEST_LINE = 64 << 20
-PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# A line has at most so many values: each costs a hundred bytes in memory, and one in the file.
+_MOST_VALUES = 1_000_000
+_SEPARATORS = (b",", b";", b"\t", b"|")
+_XZ_MEMORY = 512 << 20
+_BLOCK = 1 << 16
 # What the decompressors raise on a damaged or truncated archive.
 CUT_OFF = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
+class _Xz(io.RawIOBase):
+    """An .xz file, unpacked with a bound on the dictionary, which the standard library's has not."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._begin(b"")
+
+    def _begin(self, rest: bytes) -> None:
+        self._unpack, self._rest = lzma.LZMADecompressor(memlimit=_XZ_MEMORY), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._unpack.eof:
+                self._begin(self._unpack.unused_data.lstrip(b"\0") or self._file.read(_BLOCK).lstrip(b"\0"))
+                if not self._rest:
+                    return 0
+            if self._unpack.needs_input and not self._rest:
+                self._rest = self._file.read(_BLOCK)
+                if not self._rest:
+                    raise EOFError("the archive ends before its end mark")
+            data = self._unpack.decompress(self._rest, len(buffer))
+            self._rest = b""
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _open_xz(path: Path, _: str) -> IO[bytes]:
+    return io.BufferedReader(_Xz(path.open("rb")))
+
+
+PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": _open_xz}
+
+
+class _Unfolding(io.RawIOBase):
+    """A packed file that may not unfold without end."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path = file, path
+        self._most = self._left = unfolded_limit(path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise UsageError(
+                f"{self._path} unfolds to more than {self._most >> 20:,} MB, 256 MB and 200 times its size. "
+                "Where it is your own, unpack it and name the unpacked file."
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading, unpacked where its name says that it is packed."""
-    opener: Any = PACKED.get(path.suffix.lower(), Path.open)
-    file: IO[bytes] = opener(path, "rb")
-    return file
+    """Open a file for reading, unpacked where its name says that it is packed; UsageError where it is a bomb."""
+    opener: Any = PACKED.get(path.suffix.lower())
+    return path.open("rb") if opener is None else io.BufferedReader(_Unfolding(opener(path, "rb"), path), _BLOCK)
+
+
+class Metered:
+    """A file under a parser: `new_record()` allows it another 64 MB, and more is an OSError that CUT_OFF catches.
+
+    `structure` are bytes of which each makes an object of the parser's; at most a million of them may make a record.
+    """
+
+    def __init__(self, file: Any, structure: tuple[bytes, ...]) -> None:
+        self._file, self._structure = file, structure
+        self.new_record()
+
+    def new_record(self) -> None:
+        self._bytes, self._values = LONGEST_LINE, _MOST_VALUES
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._file.read(size)
+        self._bytes -= len(data)
+        self._values -= sum(data.count(mark) for mark in self._structure)
+        if self._bytes < 0 or self._values < 0:
+            raise OSError(f"a record is over {LONGEST_LINE >> 20} MB or has over a million values")
+        return data
 
 
 def decode(data: bytes, report: ReadReport, where: str) -> str:
@@ -37,7 +131,10 @@ def decode(data: bytes, report: ReadReport, where: str) -> str:
 
 
 def read_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines; those over 64 MB are skipped, a damaged archive ends the reading, and both are counted."""
+    """Yield numbered lines; too long ones are skipped, a damaged archive ends the reading, and both are counted.
+
+    Too long is over 64 MB, or over a million values.
+    """
     with open_bytes(path) as file:
         number = 0
         while True:
@@ -51,6 +148,9 @@ def read_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
             except CUT_OFF as error:
                 report.count("TRUNCATED: the rest could not be read", f"from line {number}: {error}")
                 return
+            if len(line) > _MOST_VALUES and max(map(line.count, _SEPARATORS)) > _MOST_VALUES:
+                report.count("line of over a million values skipped", f"line {number}")
+                continue
             if number == 1:
                 line = _without_mark(line, path)
             if not line:

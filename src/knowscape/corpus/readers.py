@@ -1,12 +1,13 @@
 """From a path to a corpus; what cannot be used is counted by rule and reported."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from knowscape.corpus.cleaning import LONGEST_ID, LONGEST_TEXT, clean
 from knowscape.corpus.columns import Columns, find_columns
 from knowscape.corpus.document import Corpus, Document, ReadReport
 from knowscape.corpus.hub import PREFIX, read_hub
@@ -21,7 +22,6 @@ from knowscape.progress import SILENT, Progress
 
 __all__ = ["READERS", "Columns", "read_corpus"]
 
-_LONGEST_TEXT = 10_000_000
 # So many records are looked at before it is decided which column is which.
 _FIRST = 100
 
@@ -37,10 +37,11 @@ def read_corpus(
     """Return the documents in `path`: a file, a folder of texts, or `hf:OWNER/NAME[:CONFIG]`.
 
     The reader is found by the extension (.gz, .bz2 and .xz are unpacked) or named by `reader`.  Of documents with
-    the same id the first is kept; empty texts are skipped; NUL bytes are removed; invalid UTF-8 is replaced; texts
-    are cut at 10 million characters.  Each is counted in the report.  Without an id column a document's id is the
-    digest of its title and text.  Raises UsageError for a path, format or column that is not there, and where
-    nothing could be kept.
+    the same id the first is kept; empty texts are skipped; control characters are removed, from titles and addresses
+    also those that change the direction of writing; addresses lead to the web or are removed; invalid UTF-8 is
+    replaced; texts are cut at 10 million characters.  Each is counted in the report.  Without an id column a
+    document's id is the digest of its title and text.  Raises UsageError for a path, format or column that is not
+    there, and where nothing could be kept.
     """
     report = ReadReport()
     find = partial(find_columns, wanted=columns or Columns(), where=str(path))
@@ -62,6 +63,8 @@ def _records(path: str | Path, reader: str | None, report: ReadReport) -> Iterat
         raise UsageError(
             f"There is no {path}. Name a file ({', '.join(_EXTENSIONS)}), a folder of texts, or {PREFIX}OWNER/NAME."
         )
+    if not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path} is neither a file nor a folder. Write what it gives into a file, and name that.")
     name = reader or _reader_for(path)
     if name not in READERS:
         raise UsageError(f"There is no reader {name!r}. Accepted by --reader: {', '.join(READERS)}.")
@@ -110,12 +113,13 @@ def _documents(  # noqa: PLR0917 - one private step of `read_corpus`
 
 
 def _document(record: Record, places: Mapping[str, str], report: ReadReport) -> Document | None:
-    fields = {name: _string(record.get(key)) for name, key in places.items()}
-    fields = {name: _clean(value, report) if value else "" for name, value in fields.items()}
+    try:
+        fields = {name: _string(record.get(key)) for name, key in places.items()}
+    except (RecursionError, ValueError):  # a number of thousands of digits is a ValueError
+        report.count("text that is no text, skipped", f"record {report.read}")
+        return None
+    fields = {name: clean(name, value, report) if value else "" for name, value in fields.items()}
     text, title = fields["text"], fields.get("title", "")
-    if len(text) > _LONGEST_TEXT:
-        report.count("cut at 10 million characters", f"record {report.read}")
-        text = text[:_LONGEST_TEXT]
     if not text or text.isspace():
         report.count("empty text skipped", f"record {report.read}")
         return None
@@ -128,21 +132,9 @@ def _document(record: Record, places: Mapping[str, str], report: ReadReport) -> 
 def _derived_id(record: Record, title: str, text: str) -> str:
     """Return an id that does not depend on the place in the file."""
     paper = record.get("paper_id")
-    if paper is not None:
-        return f"{paper}:{record.get('paragraph_index', 0)}"
+    if isinstance(paper, str | int):
+        return f"{paper}:{record.get('paragraph_index', 0)!s:.40}"[:LONGEST_ID]
     return sha256_text(f"{title}\n{text}")[:16]
-
-
-def _clean(text: str, report: ReadReport) -> str:
-    if "\0" in text:
-        report.count("NUL bytes removed", f"record {report.read}")
-        text = text.replace("\0", "")
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold and UTF-8 cannot
-        report.count("invalid UTF-8 replaced", f"record {report.read}")
-        text = text.encode("utf-8", "replace").decode()
-    return text
 
 
 def _string(value: Any) -> str:
@@ -165,7 +157,8 @@ def _read_folder(path: Path, report: ReadReport) -> Iterator[Record]:
             report.count("link out of the folder skipped", name)
             continue
         try:
-            data = file.read_bytes()
+            with file.open("rb") as opened:
+                data = opened.read(4 * LONGEST_TEXT + 1)
         except OSError as error:
             report.count("unreadable file skipped", f"{name}: {error.strerror}")
             continue
@@ -176,9 +169,8 @@ def _read_folder(path: Path, report: ReadReport) -> Iterator[Record]:
 
 def _read_pickle(path: Path, report: ReadReport) -> Iterator[Record]:
     """Yield the records of a pickle, read in a child process without running anything."""
-    lines: Iterable[str] = unpickled_lines(path)
     try:
-        for line in lines:
+        for line in unpickled_lines(path):
             yield json.loads(line)
     except ValueError as error:
         raise UsageError(

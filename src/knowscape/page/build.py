@@ -25,10 +25,10 @@ def build_page(folder: Path, *, made_from: str = "", **payload: Any) -> None:
         )
     make_folder(folder.parent)
     with storing(folder):
-        _replace(folder, front, payload)
+        _replace(folder, front, made_from, payload)
 
 
-def _replace(folder: Path, front: Path, payload: dict[str, Any]) -> None:
+def _replace(folder: Path, front: Path, made_from: str, payload: dict[str, Any]) -> None:
     for leftover in folder.parent.glob(".tmp-page-*"):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".tmp-page-", dir=folder.parent))

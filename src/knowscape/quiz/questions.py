@@ -1,18 +1,22 @@
 """Quiz questions, in the format of the predecessor and in our own."""
 
 import json
-import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from knowscape.characters import one_line
 from knowscape.errors import StorageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.store.signed import read_signed, write_signed
 
 __all__ = ["Question", "read_questions", "store_questions", "stored_questions"]
+
+_LARGEST = 64 << 20
+_FARTHEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,12 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
     item and what is wrong with it.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        value = json.loads(_content(Path(path)).decode("utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no {path}. Name the questions' JSON file with -q.") from None
     except (ValueError, RecursionError, OSError) as error:
         if isinstance(error, OSError) and StorageError.explains(error):
-            raise StorageError.of(error, path) from error
+            raise StorageError.of(error, Path(path)) from error
         raise UsageError(f"{path} is not a JSON file of questions: {error}") from error
     questions = _parse(value, path)
     return _evenly(questions, limit) if limit is not None else questions
@@ -79,22 +83,42 @@ def _parse(value: Any, path: str | Path) -> list[Question]:
     return _without_repeats(questions, path)
 
 
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no file. Name the questions' JSON file with -q.")
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise UsageError(f"{path} is over {_LARGEST >> 20} MB; accepted for questions: up to that.")
+    return content
+
+
 def _question(item: Any, where: str) -> Question:
-    if not isinstance(item, dict) or not str(item.get("question") or "").strip():
+    text = _words(item.get("question"), where) if isinstance(item, dict) else ""
+    if not text.strip():
         raise UsageError(f"{where} needs question, options and correctIndex.")
-    text, difficulty = str(item["question"]), item.get("difficulty")
+    difficulty = item.get("difficulty")
     options, correct = _options(item, where)
     return Question(
-        id=str(item.get("id") or sha256_text(text)[:16]),
+        id=_words(item.get("id"), where) or sha256_text(text)[:16],
         question=text,
         options=options,
         correct_index=correct,
-        topic=str(item.get("topic") or item.get("lecture") or ""),
+        topic=_words(item.get("topic") or item.get("lecture"), where),
         difficulty=difficulty if isinstance(difficulty, int) else None,
-        source_article=str(item.get("source_article") or ""),
+        source_article=_words(item.get("source_article"), where),
         x=_coordinate(item.get("x"), where),
         y=_coordinate(item.get("y"), where),
     )
+
+
+def _words(value: Any, where: str) -> str:
+    """Return a string or number as the words it stands for, an empty string for nothing."""
+    if not isinstance(value, str | int | float | None):
+        raise UsageError(f"{where} has {reprlib.repr(value)} where words are expected.")
+    # Half of a surrogate pair is JSON and no UTF-8.
+    words = str(value or "").encode("utf-8", "replace").decode()
+    return words if words.isprintable() else "\n".join(map(one_line, words.splitlines()))
 
 
 def _options(item: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], int]:
@@ -104,10 +128,11 @@ def _options(item: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], int]
     if isinstance(given, dict):
         values = list(given.values())
     if not isinstance(values, list) or len(values) < 2:
-        raise UsageError(f"{where} needs at least two options, not {given!r:.60}.")
-    options = tuple(str(value) for value in values)
+        raise UsageError(f"{where} needs at least two options, not {reprlib.repr(given)}.")
+    # An option may be 0 or false.
+    options = tuple(_words(value, where) or str(value) for value in values)
     if len(set(options)) < len(options):
-        raise UsageError(f"{where} has the same option twice: {given!r:.60}.")
+        raise UsageError(f"{where} has the same option twice: {reprlib.repr(given)}.")
     correct = item.get("correctIndex")
     if correct is None:
         answer = item.get("correct_answer", item.get("answer"))
@@ -115,7 +140,7 @@ def _options(item: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], int]
         correct = names.index(answer) if answer in names else options.index(answer) if answer in options else answer
     if not isinstance(correct, int) or isinstance(correct, bool) or not 0 <= correct < len(options):
         raise UsageError(
-            f"{where}: the right option is {correct!r}; accepted: correctIndex 0 to {len(options) - 1}, "
+            f"{where}: the right option is {reprlib.repr(correct)}; accepted: correctIndex 0 to {len(options) - 1}, "
             "or correct_answer with an option's letter or words."
         )
     return options, correct
@@ -124,8 +149,8 @@ def _options(item: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], int]
 def _coordinate(value: Any, where: str) -> float | None:
     if value is None:
         return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"{where}: a coordinate is {value!r}; accepted: a finite number.")
+    if not isinstance(value, int | float) or not abs(value) <= _FARTHEST:
+        raise UsageError(f"{where}: a coordinate is {reprlib.repr(value)}; accepted: a number up to a million.")
     return float(value)
 
 

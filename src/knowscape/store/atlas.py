@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from knowscape.errors import UsageError
-from knowscape.store.manifest import PartFolder
+from knowscape.errors import DamageError, UsageError
+from knowscape.files import foreign_entries
+from knowscape.store.manifest import PartFolder, damage
 from knowscape.store.signed import read_signed, write_signed
 from knowscape.store.vectors import VectorStore
 
 __all__ = ["AtlasFolder"]
+
+_LONGEST_NAME = 150
 
 
 class AtlasFolder:
@@ -34,10 +37,14 @@ class AtlasFolder:
 
     @classmethod
     def open(cls, path: Path) -> "AtlasFolder":
-        """Return the atlas at `path`; UsageError where there is none, KnowscapeError where it is too new."""
+        """Return the atlas at `path`; UsageError where there is none, KnowscapeError where it is too new.
+
+        DamageError where something in it leads elsewhere: an atlas may come from anybody, and is written to.
+        """
         folder = cls(path)
         if not (path / "atlas.json").is_file():
             raise UsageError(f"There is no atlas at {path}. Make one with: knowscape build CORPUS -o {path}")
+        _refuse_foreign(path)
         folder.info()
         return folder
 
@@ -49,7 +56,12 @@ class AtlasFolder:
 
     def info(self) -> dict[str, Any]:
         """Return what `atlas.json` says: format, corpus digest, models, what was built from what."""
-        return read_signed(self.path / "atlas.json")
+        path = self.path / "atlas.json"
+        info = read_signed(path)
+        models = info.get("models", {})
+        if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
+            raise DamageError(damage(path, "is damaged: its models are not names with fingerprints"))
+        return info
 
     def update(self, changes: dict[str, Any]) -> None:
         """Change some of `atlas.json`, atomically."""
@@ -93,14 +105,23 @@ class AtlasFolder:
         return self.path / "page"
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Raise DamageError where a link leaves the atlas, or a pipe or device lies in it."""
+    for entry in foreign_entries(path):
+        raise DamageError(
+            f"{entry} is a link that leaves the atlas, or no file at all. "
+            "Remove it, or put in its place what it leads to."
+        )
+
+
 def _folders(path: Path) -> list[Path]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir()) if path.is_dir() else []
 
 
 def _safe(name: str) -> str:
     """Return a model's name as one harmless file name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:_LONGEST_NAME] or "model"
 
 
 def _folder_name(name: str, fingerprint: str) -> str:
-    return f"{_safe(name)}-{fingerprint[:8]}"
+    return f"{_safe(name)}-{_safe(fingerprint[:8])}"

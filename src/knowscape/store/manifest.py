@@ -26,6 +26,7 @@ __all__ = ["FORMAT", "Part", "PartFolder", "bears_its_digest", "damage", "write_
 
 FORMAT = 2
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
+_PART = re.compile(r"part-[0-9a-f]{16}\.parquet")
 _KEEP_MANIFESTS = 3
 _OTHER_DIGEST = "does not have the SHA-256 that its manifest names"
 # The folder of an atlas that holds rooms, that room, and the folder with the atlas's own name.
@@ -72,6 +73,8 @@ class PartFolder:
             parts = _parts(manifest)
             try:
                 return pa.concat_tables([self.read_part(part, columns) for part in parts]) if parts else None
+            except pa.ArrowInvalid as error:
+                raise DamageError(f"The parts of {self.folder} do not have the same columns: {error}") from error
             except DamageError:
                 if self._latest() == number:
                     raise
@@ -226,6 +229,7 @@ class PartFolder:
                     f"{path} has format {manifest['format']}; this version reads up to {FORMAT}. "
                     "Update with: pip install -U knowscape"
                 )
+            _check_body(manifest)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -340,6 +344,17 @@ def _scan(path: Path, columns: list[str]) -> pa.Table:
 
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:
     return [Part(**part) for part in manifest["parts"]]
+
+
+def _check_body(manifest: Mapping[str, Any]) -> None:
+    """Raise ValueError where a manifest from elsewhere names what is no part of its own folder."""
+    if not isinstance(manifest["about"], dict):
+        raise ValueError("its about is no object")
+    for part in _parts(manifest):
+        if not isinstance(part.file, str) or not _PART.fullmatch(part.file):
+            raise ValueError(f"{part.file!r:.80} is no name of a part")
+        if not all(isinstance(count, int) and count >= 0 for count in (part.rows, part.bytes)):
+            raise ValueError(f"the rows or bytes of {part.file} are no counts")
 
 
 def _body_digest(manifest: Mapping[str, Any]) -> str:

@@ -39,6 +39,8 @@ class VectorStore:
     def read(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], row i for `digests[i]`; KnowscapeError where some have no vector."""
         table = self.parts.read(["text_digest", "vector"])
+        if table is not None and table.num_columns < 2:
+            raise DamageError(f"{self.parts.folder} lacks the column text_digest or vector.")
         if table is None:
             raise KnowscapeError(f"{self.parts.folder} holds no vectors. Make them with: knowscape embed")
         place = {digest: row for row, digest in enumerate(table["text_digest"].to_pylist())}
@@ -49,6 +51,7 @@ class VectorStore:
                 "Make them with: knowscape embed"
             )
         vectors = matrix(table["vector"].combine_chunks())
+        _refuse_absurd(vectors, self.parts)
         return vectors[[place[digest] for digest in digests]]
 
     def quarantine(self) -> dict[str, str]:
@@ -137,8 +140,10 @@ def _quarantine_of_format_1(value: Any) -> dict[str, Any] | None:
 
 def matrix(column: pa.Array) -> NDArray[np.float32]:
     """Return a column of vectors as float32[n, dimension]; DamageError where it is something else."""
-    if not pa.types.is_fixed_size_list(column.type):
+    if not pa.types.is_fixed_size_list(column.type) or not pa.types.is_floating(column.type.value_type):
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
+    if column.null_count or column.flatten().null_count:
+        raise DamageError("The column vector has gaps.")
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values.reshape(len(column), column.type.list_size)
 
@@ -164,3 +169,17 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
             says = f"holds {int(bad.sum()):,} vectors that are {what}"
             faults.append(damage(path, says, "value", named_rows(bad)))
     return faults, digests
+
+
+def _refuse_absurd(vectors: NDArray[np.float32], parts: PartFolder) -> None:
+    """Raise DamageError for vectors of another dimension than the manifest's, or too large to have a length."""
+    dimension = parts.about().get("dimension")
+    if vectors.shape[1] != dimension or dimension < 1:
+        says = f"holds vectors of {vectors.shape[1]} dimensions, not {dimension!r:.40}"
+        raise DamageError(damage(parts.folder, says, "value"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        bad = ~np.isfinite(np.einsum("ij,ij->i", vectors, vectors))
+    if bad.any():
+        raise DamageError(
+            damage(parts.folder, f"holds {int(bad.sum()):,} vectors that are not finite", "value", named_rows(bad))
+        )
