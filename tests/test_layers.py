@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "knowscape"
 # Each room may import those of lower height, and itself.
 HEIGHT = {
-    "cli": 5, "build": 4, "export": 4, "page": 4, "atlas": 3, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2,
-    "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "errors": -1,
+    "cli": 5, "build": 4, "export": 4, "merge": 4, "page": 4, "atlas": 3, "embed": 2, "maps": 2, "quiz": 2,
+    "evaluate": 2, "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "errors": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}

@@ -12,6 +12,7 @@ def main() -> None:
     import knowscape.cli.bench  # the commands register themselves
     import knowscape.cli.commands
     import knowscape.cli.doctor
+    import knowscape.cli.merge
     import knowscape.cli.models  # noqa: F401
     from knowscape.cli.app import app
     from knowscape.errors import KnowscapeError

@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, KnowscapeError
-from knowscape.files import link_new, sha256_file, write_named
+from knowscape.files import link_new, sha256_file, sync_folder, write_named
 
 __all__ = ["FORMAT", "Part", "PartFolder"]
 
@@ -179,13 +180,33 @@ class PartWriter:
         number, before = self._parts._state()
         number += 1
         part = write_part(folder, table)
-        parts = [old for old in _parts(before) if keep and old.file != part.file] + [part]
+        self._publish(number, about, [old for old in _parts(before) if keep and old.file != part.file] + [part])
+        return part
+
+    def adopt(self, files: Sequence[tuple[Path, Part]], about: Mapping[str, Any], *, keep: bool) -> int:
+        """Commit parts that lie elsewhere by one manifest, behind those that are kept; return how many were copied.
+
+        A file is linked, or copied where the disk is another one; whoever calls has compared it with its digest.
+        """
+        folder = self._parts.folder
+        number, before = self._parts._state()
+        parts = _parts(before) if keep else []
+        parts += [part for _, part in files if part not in parts]
+        if parts == _parts(before) and dict(about) == before["about"]:
+            return 0
+        here = {part.file for part in _parts(before)}
+        copied = sum(not _take(path, folder, part) for path, part in files if part.file not in here)
+        sync_folder(folder)
+        self._publish(number + 1, about, parts)
+        return copied
+
+    def _publish(self, number: int, about: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        folder = self._parts.folder
         body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
         if not link_new(folder / f"manifest-{number}.json", content.encode()):
             raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
         self._forget(number)
-        return part
 
     def _forget(self, number: int) -> None:
         """Remove the manifests before the last few, and the parts that no manifest names any more."""
@@ -229,17 +250,56 @@ class _Digesting:
 
 def write_part(folder: Path, table: pa.Table) -> Part:
     """Write `table` durably as `part-<digest>.parquet` and return its description."""
+    return write_tables(folder, table.schema, [table])
+
+
+def write_tables(folder: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> Part:
+    """Write one part as `write_part` does, a table at a time, none of which needs to stay in memory."""
     parts = []
 
     def write(file: IO[bytes]) -> str:
-        sink = _Digesting(file)
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
+        sink, rows = _Digesting(file), 0
+        with pq.ParquetWriter(
+            sink, schema, compression="zstd", write_page_checksum=True, use_dictionary=False
+        ) as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
         digest = sink.digest.hexdigest()
-        parts.append(Part(f"part-{digest[:16]}.parquet", table.num_rows, sink.bytes, digest))
+        parts.append(Part(f"part-{digest[:16]}.parquet", rows, sink.bytes, digest))
         return parts[0].file
 
     write_named(folder, write)
     return parts[0]
+
+
+def _take(path: Path, folder: Path, part: Part) -> bool:
+    """Give `folder` a part that lies elsewhere, durably; False where it had to be copied."""
+    temporary = folder / f".tmp-{os.getpid()}-{part.file}"
+    try:
+        os.link(path.resolve(), temporary)
+    except OSError:  # another disk, or one without links
+        _copy(path, folder, part)
+        return False
+    try:
+        with temporary.open("rb") as file:  # whoever brought it here may not have synced it
+            os.fsync(file.fileno())
+        temporary.replace(folder / part.file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _copy(path: Path, folder: Path, part: Part) -> None:
+    def write(file: IO[bytes]) -> str:
+        sink = _Digesting(file)
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, sink, 1 << 20)
+        if sink.digest.hexdigest() != part.sha256:
+            raise DamageError(f"{path} does not have the SHA-256 that its manifest names. {_REMEDY}")
+        return part.file
+
+    write_named(folder, write)
 
 
 _REMEDY = (

@@ -13,7 +13,7 @@ from knowscape.errors import DamageError, KnowscapeError
 from knowscape.files import read_json, write_json
 from knowscape.store.manifest import PartFolder
 
-__all__ = ["VectorStore"]
+__all__ = ["VectorStore", "as_matrix", "unfit", "vector_schema", "vector_table"]
 
 _QUARANTINE = "quarantine.json"
 
@@ -43,7 +43,7 @@ class VectorStore:
                 f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
-        vectors = _matrix(table["vector"].combine_chunks())
+        vectors = as_matrix(table["vector"].combine_chunks())
         return vectors[[place[digest] for digest in digests]]
 
     def quarantine(self) -> dict[str, str]:
@@ -65,14 +65,7 @@ class VectorStore:
             def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> Path:
                 if not np.isfinite(vectors).all():
                     raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
-                flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-                table = pa.table(
-                    {
-                        "id": pa.array(ids, pa.string()),
-                        "text_digest": pa.array(digests, pa.string()),
-                        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
-                    }
-                )
+                table = vector_table(pa.array(ids, pa.string()), pa.array(digests, pa.string()), vectors)
                 return self.parts.folder / writer.append(table, about).file
 
             yield append
@@ -89,26 +82,46 @@ class VectorStore:
         return faults
 
 
-def _matrix(column: pa.Array) -> NDArray[np.float32]:
-    if not pa.types.is_fixed_size_list(column.type):
+def vector_table(ids: Any, digests: Any, vectors: NDArray[np.float32]) -> pa.Table:
+    """Return rows as they stand in a part, from Arrow arrays of strings and float32[n, dimension]."""
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    return pa.table({"id": ids, "text_digest": digests, "vector": column})
+
+
+def vector_schema(dimension: int) -> pa.Schema:
+    """Return the columns of a part."""
+    none = pa.array([], pa.string())
+    return vector_table(none, none, np.empty((0, dimension), np.float32)).schema
+
+
+def as_matrix(column: pa.Array) -> NDArray[np.float32]:
+    """Return a column of vectors as float32[n, dimension]; DamageError where it is none."""
+    if not pa.types.is_fixed_size_list(column.type) or column.null_count:
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
     values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values.reshape(len(column), column.type.list_size)
 
 
+def unfit(vectors: NDArray[np.float32], *, normalised: bool) -> dict[str, NDArray[np.bool_]]:
+    """Return which rows cannot be vectors of a model, by what they are; nothing where all can."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    kinds = {
+        "not finite": ~np.isfinite(norms),
+        "all zero": norms == 0,
+        "not of length one": np.isfinite(norms) & (np.abs(norms - 1) > 1e-3) & normalised,
+    }
+    return {what: bad for what, bad in kinds.items() if bad.any()}
+
+
 def _check_rows(table: pa.Table, name: str, about: Mapping[str, Any], seen: set[str]) -> list[str]:
-    vectors = _matrix(table["vector"].combine_chunks())
+    vectors = as_matrix(table["vector"].combine_chunks())
     faults = []
     if vectors.shape[1] != about["dimension"]:
         faults.append(f"{name}: vectors have {vectors.shape[1]} dimensions, not {about['dimension']}.")
-    norms = np.linalg.norm(vectors, axis=1)
-    for what, bad in (
-        ("not finite", ~np.isfinite(norms)),
-        ("all zero", norms == 0),
-        ("not of length one", (np.abs(norms - 1) > 1e-3) & bool(about["normalised"])),
-    ):
-        if bad.any():
-            faults.append(f"{name}: {int(bad.sum()):,} vectors are {what}, the first in row {int(bad.argmax()):,}.")
+    for what, bad in unfit(vectors, normalised=about["normalised"]).items():
+        faults.append(f"{name}: {int(bad.sum()):,} vectors are {what}, the first in row {int(bad.argmax()):,}.")
     digests = table["text_digest"].to_pylist()
     repeated = len(digests) - len(set(digests) - seen)
     if repeated:
