@@ -79,7 +79,7 @@ def _plan(  # noqa: PLR0917 - one private step of `merge`
     unnamed = there if there is not None and out.resolve() not in named else None
     _refuse_unplaced(sources, options)
     first = [put_aside(options.corpus, staging)] if options.corpus is not None else []
-    documents = union_of_documents(first, sources.atlases, unnamed, faults)
+    documents = union_of_documents(first, sources.atlases, there, faults)
     if not len(documents.ids) and not faults:
         raise UsageError("No source holds the documents. Name them with: --corpus CORPUS")
     atlases = [unnamed, *sources.atlases] if unnamed is not None else sources.atlases
@@ -92,6 +92,7 @@ def _plan(  # noqa: PLR0917 - one private step of `merge`
     questions = union_of_questions(atlases, faults)
     vectors = _vectors(groups, documents, questions, faults, options.allow_gaps, progress)
     if faults:
+        faults = list(dict.fromkeys(faults))
         raise RefusedError(faults, _hint(faults, out))
     return Plan(documents, questions, vectors, told(sources.atlases, there, groups))
 
