@@ -38,7 +38,7 @@ def repair(path: str | Path, *, embedding: EmbedOptions = EmbedOptions(), progre
     Damaged or missing vectors are computed again, and no others; a vector that can be read keeps its bytes.  Raises
     KnowscapeError where another process writes to the atlas.
     """
-    folder = AtlasFolder.find(Path(path))
+    folder = AtlasFolder.open_damaged(Path(path))
     work = _Repair(folder, embedding, progress)
     work.run()
     return Repaired(work.did, check_atlas(folder, full=True))

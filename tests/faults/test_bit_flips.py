@@ -60,7 +60,7 @@ def is_returned(path: Path, damaged: Path, whole: list[Any]) -> bool:
 def test_what_befell_a_file_is_named_by_the_full_check_and_returned_by_no_reader(atlas: Atlas, count: int) -> None:
     chance, done = random.Random(count), Counter[str]()
     whole = read_everything(atlas.path)
-    assert check_atlas(AtlasFolder.find(atlas.path), full=True) == []
+    assert check_atlas(AtlasFolder.open_damaged(atlas.path), full=True) == []
     files = sorted(path for path in atlas.path.rglob("*") if path.is_file() and path.name != ".lock")
     rooms = sorted({path.relative_to(atlas.path).parts[0] for path in files})
     for number in range(count):
@@ -70,7 +70,7 @@ def test_what_befell_a_file_is_named_by_the_full_check_and_returned_by_no_reader
         kind, after = harm(before, chance)
         path.write_bytes(after)
         try:
-            found = [fault.path for fault in check_atlas(AtlasFolder.find(atlas.path), full=True)]
+            found = [fault.path for fault in check_atlas(AtlasFolder.open_damaged(atlas.path), full=True)]
             returned = is_returned(atlas.path, path, whole)
         finally:
             path.write_bytes(before)

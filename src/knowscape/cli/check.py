@@ -21,7 +21,7 @@ def check(
     from knowscape.check import check_atlas, leftovers
     from knowscape.store.atlas import AtlasFolder
 
-    folder, did = AtlasFolder.find(atlas), []
+    folder, did = AtlasFolder.open_damaged(atlas), []
     if repair:
         from knowscape.build import EmbedOptions
         from knowscape.encoders.load import EngineOptions

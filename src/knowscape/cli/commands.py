@@ -32,7 +32,7 @@ from knowscape.cli.app import (
 )
 from knowscape.cli.output import show
 
-__all__: list[str] = []
+__all__ = ["read"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
@@ -72,7 +72,7 @@ def build(
 ) -> None:
     """Embed CORPUS, lay it out and write its page; typed again, it continues."""
     _build(
-        _read(corpus, limit, reader, text=text, title=title, id=id, url=url),
+        read(corpus, limit, reader, text=text, title=title, id=id, url=url),
         _questions(questions, max_questions),
         out,
         model=model,
@@ -106,7 +106,7 @@ def embed(
     from knowscape.build import embed_corpus, put_corpus
     from knowscape.store.atlas import AtlasFolder
 
-    documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
+    documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     options = _embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
@@ -165,7 +165,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Read CORPUS and say what is in it, and what was left out and why."""
-    documents = _read(corpus, limit, reader, text=text, title=title, id=id, url=url)
+    documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     lengths = sorted(len(body) for body in documents.texts)
     result = {
         "documents": len(documents),
@@ -213,7 +213,7 @@ def _serve(atlas: Path, port: int) -> None:
     serve_page(folder, port=port, open_browser=sys.stdout.isatty())
 
 
-def _read(corpus: str, limit: int | None, reader: str | None, **columns: str | None) -> Any:
+def read(corpus: str, limit: int | None, reader: str | None, **columns: str | None) -> Any:
     from knowscape.corpus.readers import Columns, read_corpus
 
     progress = _progress()

@@ -26,14 +26,21 @@ class AtlasFolder:
     @classmethod
     def create(cls, path: Path) -> "AtlasFolder":
         """Return the atlas at `path`, made where there is none; UsageError where something else is there."""
-        folder = cls(path)
+        found = cls.find(path)
+        if found is None:
+            cls(path).update({})
+        return found or cls.open(path)
+
+    @classmethod
+    def find(cls, path: Path) -> "AtlasFolder | None":
+        """Return the atlas at `path`, None where one can be made; UsageError where something else is there."""
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file. Name a folder for the atlas, for example: -o wiki.atlas")
-        if not (path / "atlas.json").exists():
-            if path.is_dir() and any(not name.name.startswith(".") for name in path.iterdir()):
-                raise UsageError(f"{path} is a folder that is not an atlas and not empty. Name another with -o.")
-            folder.update({})
-        return cls.open(path)
+        if (path / "atlas.json").exists():
+            return cls.open(path)
+        if path.is_dir() and any(not name.name.startswith(".") for name in path.iterdir()):
+            raise UsageError(f"{path} is a folder that is not an atlas and not empty. Name another with -o.")
+        return None
 
     @classmethod
     def open(cls, path: Path) -> "AtlasFolder":
@@ -49,7 +56,7 @@ class AtlasFolder:
         return folder
 
     @classmethod
-    def find(cls, path: Path) -> "AtlasFolder":
+    def open_damaged(cls, path: Path) -> "AtlasFolder":
         """Return the atlas at `path` also where its `atlas.json` is damaged or missing; UsageError where none is."""
         rooms = any((path / name).is_dir() for name in ("corpus", "vectors"))
         return cls(path) if rooms or (path / "atlas.json").exists() else cls.open(path)

@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import link_new, make_folder, sha256_file, storing, sync_names, write_named
+from knowscape.files import link_new, make_folder, sha256_file, storing, sync_folder, sync_names, write_named
 from knowscape.store.lock import locked
 
 __all__ = ["FORMAT", "Part", "PartFolder", "bears_its_digest", "damage", "write_part"]
@@ -258,11 +259,26 @@ class PartWriter:
         # Number and parts come from one manifest: a commit that another host makes from here on takes the number.
         number, before = self._parts._state()
         part = write_part(folder, table)
-        parts = [old for old in _parts(before) if keep and old.file != part.file] + [part]
-        self._link(number + 1, parts, about)
-        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
-            self._forget(number + 1)
+        self._publish(number + 1, about, [old for old in _parts(before) if keep and old.file != part.file] + [part])
         return part
+
+    def adopt(self, files: Sequence[tuple[Path, Part]], about: Mapping[str, Any], *, keep: bool) -> int:
+        """Commit parts that lie elsewhere by one manifest, behind those that are kept; return how many were copied.
+
+        A file is linked, or copied where the disk is another one; whoever calls has compared it with its digest.
+        """
+        folder = self._parts.folder
+        number, before = self._parts._state()
+        parts = _parts(before) if keep else []
+        parts += [part for _, part in files if part not in parts]
+        if parts == _parts(before) and dict(about) == before["about"]:
+            return 0
+        here = {part.file for part in _parts(before)}
+        with storing(folder):
+            copied = sum(not _take(path, folder, part) for path, part in files if part.file not in here)
+        sync_folder(folder)
+        self._publish(number + 1, about, parts)
+        return copied
 
     def restate(self, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
         """Commit a manifest of parts that lie in the folder, and remove the manifests that cannot be read."""
@@ -270,6 +286,11 @@ class PartWriter:
         self._link((self._parts._latest() or 0) + 1, parts, about)
         for fault in faults:
             fault.path.unlink(missing_ok=True)
+
+    def _publish(self, number: int, about: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        self._link(number, parts, about)
+        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
+            self._forget(number)
 
     def _link(self, number: int, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
         folder = self._parts.folder
@@ -312,13 +333,23 @@ class _Digesting:
 
 def write_part(folder: Path, table: pa.Table) -> Part:
     """Write `table` durably as `part-<digest>.parquet` and return its description."""
+    return write_tables(folder, table.schema, [table])
+
+
+def write_tables(folder: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> Part:
+    """Write one part as `write_part` does, a table at a time, none of which needs to stay in memory."""
     parts = []
 
     def write(file: IO[bytes]) -> str:
-        sink = _Digesting(file)
-        pq.write_table(table, sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
+        sink, rows = _Digesting(file), 0
+        with pq.ParquetWriter(
+            sink, schema, compression="zstd", write_page_checksum=True, use_dictionary=False
+        ) as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
         digest = sink.digest.hexdigest()
-        parts.append(Part(f"part-{digest[:16]}.parquet", table.num_rows, sink.bytes, digest))
+        parts.append(Part(f"part-{digest[:16]}.parquet", rows, sink.bytes, digest))
         return parts[0].file
 
     write_named(folder, write)
@@ -340,6 +371,35 @@ def _scan(path: Path, columns: list[str]) -> pa.Table:
         return pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise DamageError(damage(path, f"is damaged: {error}")) from error
+
+
+def _take(path: Path, folder: Path, part: Part) -> bool:
+    """Give `folder` a part that lies elsewhere, durably; False where it had to be copied."""
+    temporary = folder / f".tmp-{os.getpid()}-{part.file}"
+    try:
+        os.link(path.resolve(), temporary)
+    except OSError:  # another disk, or one without links
+        _copy(path, folder, part)
+        return False
+    try:
+        with temporary.open("rb") as file:  # whoever brought it here may not have synced it
+            os.fsync(file.fileno())
+        temporary.replace(folder / part.file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _copy(path: Path, folder: Path, part: Part) -> None:
+    def write(file: IO[bytes]) -> str:
+        sink = _Digesting(file)
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, sink, 1 << 20)
+        if sink.digest.hexdigest() != part.sha256:
+            raise DamageError(damage(path, _OTHER_DIGEST))
+        return part.file
+
+    write_named(folder, write)
 
 
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from knowscape.errors import DamageError
 from knowscape.files import sha256_file
 from knowscape.store.manifest import Part, PartFolder, bears_its_digest, write_part
-from knowscape.store.vectors import bad_values, matrix
+from knowscape.store.vectors import as_matrix, bad_values
 
 __all__ = ["describe", "mend_vectors"]
 
@@ -100,10 +100,10 @@ class _Kept:
 
     def _good(self, table: pa.Table) -> NDArray[np.bool_]:
         try:
-            vectors = matrix(table["vector"].combine_chunks())
+            vectors = as_matrix(table["vector"].combine_chunks())
         except DamageError:
             return np.zeros(table.num_rows, bool)
         if vectors.shape[1] != self.about["dimension"]:
             return np.zeros(table.num_rows, bool)
-        bad: NDArray[np.bool_] = np.any(list(bad_values(vectors, self.about).values()), axis=0)
+        bad: NDArray[np.bool_] = np.any(list(bad_values(vectors, normalised=self.about["normalised"]).values()), axis=0)
         return ~bad

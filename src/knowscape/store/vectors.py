@@ -15,7 +15,7 @@ from knowscape.errors import DamageError, Fault, KnowscapeError
 from knowscape.store.manifest import Part, PartFolder, damage
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore", "bad_values", "matrix", "named_rows"]
+__all__ = ["VectorStore", "as_matrix", "bad_values", "named_rows", "vector_schema", "vector_table"]
 
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +50,7 @@ class VectorStore:
                 f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
-        vectors = matrix(table["vector"].combine_chunks())
+        vectors = as_matrix(table["vector"].combine_chunks())
         _refuse_absurd(vectors, self.parts)
         return vectors[[place[digest] for digest in digests]]
 
@@ -74,14 +74,7 @@ class VectorStore:
             def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> Path:
                 if not np.isfinite(vectors).all():
                     raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
-                flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-                table = pa.table(
-                    {
-                        "id": pa.array(ids, pa.string()),
-                        "text_digest": pa.array(digests, pa.string()),
-                        "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
-                    }
-                )
+                table = vector_table(pa.array(ids, pa.string()), pa.array(digests, pa.string()), vectors)
                 return self.parts.folder / writer.append(table, about).file
 
             yield append
@@ -125,10 +118,11 @@ def named_rows(bad: NDArray[np.bool_], most: int = 5) -> str:
     return ", ".join(said) + (f" and {len(ranges) - most:,} more ranges" if len(ranges) > most else "")
 
 
-def bad_values(vectors: NDArray[np.float32], about: Mapping[str, Any]) -> dict[str, NDArray[np.bool_]]:
+def bad_values(vectors: NDArray[np.float32], *, normalised: bool) -> dict[str, NDArray[np.bool_]]:
     """Return for each kind of bad value which rows of float32[n, dimension] have it."""
-    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
-    off = (np.abs(norms - 1) > _NORM_OFF) & (norms > 0) & bool(about["normalised"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    off = (np.abs(norms - 1) > _NORM_OFF) & (norms > 0) & normalised
     return {"not finite": ~np.isfinite(norms), "all zero": norms == 0, "not of length one": off & np.isfinite(norms)}
 
 
@@ -138,7 +132,20 @@ def _quarantine_of_format_1(value: Any) -> dict[str, Any] | None:
     return {"texts": value} if plain else None
 
 
-def matrix(column: pa.Array) -> NDArray[np.float32]:
+def vector_table(ids: Any, digests: Any, vectors: NDArray[np.float32]) -> pa.Table:
+    """Return rows as they stand in a part, from Arrow arrays of strings and float32[n, dimension]."""
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    return pa.table({"id": ids, "text_digest": digests, "vector": column})
+
+
+def vector_schema(dimension: int) -> pa.Schema:
+    """Return the columns of a part."""
+    none = pa.array([], pa.string())
+    return vector_table(none, none, np.empty((0, dimension), np.float32)).schema
+
+
+def as_matrix(column: pa.Array) -> NDArray[np.float32]:
     """Return a column of vectors as float32[n, dimension]; DamageError where it is something else."""
     if not pa.types.is_fixed_size_list(column.type) or not pa.types.is_floating(column.type.value_type):
         raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
@@ -154,11 +161,11 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
     marks: list[dict[str, NDArray[np.bool_]]] = []
     try:
         for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
-            vectors = matrix(batch["vector"])
+            vectors = as_matrix(batch["vector"])
             if vectors.shape[1] != about["dimension"]:
                 says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
                 return [damage(path, says, "value")], []
-            marks.append(bad_values(vectors, about))
+            marks.append(bad_values(vectors, normalised=about["normalised"]))
             digests += batch["text_digest"].to_pylist()
     except (OSError, pa.ArrowException, KeyError, DamageError) as error:
         return [damage(path, f"holds no vectors that can be read: {error}")], []
