@@ -240,7 +240,7 @@ def test_all_faults_of_all_sources_are_in_one_report(tmp_path: Path) -> None:
         tmp_path / "nowhere",
     ]
     kinds = {fault.kind for fault in refused(tmp_path, sources, WHOLE).faults}
-    assert kinds == {"duplicate id", "all zero", "not finite", "not of length one", "beyond", "length", "source", "gap"}
+    assert kinds == {"duplicate id", "all zero", "not finite", "beyond", "length", "source", "gap"}
 
 
 def test_checkpoints_need_the_corpus_and_the_model(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def _stage_if_fit(path: Path, rows: pa.Table, spec: EncoderSpec, staging: Path) 
     try:
         with open_checkpoint(path) as checkpoint:
             return _misfit(path, checkpoint, len(rows), spec) or _stage(path, checkpoint, rows, staging)
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         return Fault("unreadable", f"{path} was not read: {error}")
 
 
