@@ -52,7 +52,7 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
         raise UsageError(f"There is no {path}. Name the questions' JSON file with -q.") from None
     except (ValueError, RecursionError, OSError) as error:
         if isinstance(error, OSError) and StorageError.explains(error):
-            raise StorageError.of(error, path) from error
+            raise StorageError.of(error, Path(path)) from error
         raise UsageError(f"{path} is not a JSON file of questions: {error}") from error
     items = value.get("questions") if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
