@@ -89,6 +89,7 @@ class Zygote:
     def start(self, *arguments: object, stopped: bool = False, **order: float) -> int:
         """Begin a command and return its process id, which is its group's too; `order` is as the zygote takes it."""
         order |= {"arguments": [*map(str, arguments)], "said": str(self._said), "stopped": stopped}  # type: ignore[dict-item]
+        self._said.write_text("")
         pipe: IO[str] | Any = self._process.stdin
         pipe.write(json.dumps(order) + "\n")
         pipe.flush()
