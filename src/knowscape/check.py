@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ _SIMILARITY_OFF = 0.05
 _IDENTITY = ["id", "title", "url", "text_digest"]
 _MAP, _PAGE = "Make the map anew with: knowscape map ATLAS", "Make the page anew with: knowscape page ATLAS"
 _BUILD = "Build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
+_NO_COPY = "Where no copy of it is left, build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
 _EMBED = "Embed what is missing with: knowscape check ATLAS --repair"
 _QUIZ = "Put the questions in again with: knowscape map ATLAS -q questions.json"
 
@@ -73,13 +73,18 @@ class _Check:
     def run(self) -> list[Fault]:
         folder = self._folder
         info = self._try(self._info) or {}
-        corpus_whole = self._add(folder.corpus.check(full=self._full)) and folder.corpus.exists()
+        faults = folder.corpus.check(full=self._full)
+        self._add([replace(fault, remedy=f"{fault.remedy}. {_NO_COPY}") for fault in faults])
         for store in folder.vector_stores():
             if self._add(store.check(full=self._full)):
                 self._try(partial(self._check_spec, store, info.get("models", {})))
         for graph in folder.graphs():
             self._add(graph.check(full=self._full))
-        corpus = self._try(lambda: self._check_corpus(info)) if corpus_whole else None
+        corpus = (
+            self._try(lambda: self._check_corpus(info))
+            if folder.corpus.exists() and self._sound(folder.corpus)
+            else None
+        )
         questions = self._try(self._check_questions)
         for name, fingerprint in info.get("models", {}).items():
             if not folder.corpus.exists() and corpus is None:
@@ -169,24 +174,28 @@ class _Check:
         folder, (name, _) = self._folder, model
         store, asked = folder.vectors(*model), folder.question_vectors(*model)
         shown = None
-        if corpus is not None and store.parts.folder not in self._damaged_rooms():
+        if corpus is not None and self._sound(store.parts):
             quarantine = store.quarantine()
             shown = corpus.without(quarantine) if quarantine else corpus
-            missing = _missing(store, shown.text_digests)
-            if missing.any():
-                says = f"holds too little: {int(missing.sum()):,} documents have no vector of {name}"
-                self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
-        if questions and name == folder.info().get("model") and asked.parts.folder not in self._damaged_rooms():
-            missing = _missing(asked, [sha256_text(question.embedding_text) for question in questions])
-            if missing.any():
-                says = f"holds too little: {int(missing.sum()):,} questions have no vector of {name}"
-                self._add([Fault("gap", asked.parts.folder, says, _EMBED, named_rows(missing))])
+            self._check_gaps(store, shown.text_digests, f"documents have no vector of {name}")
+        if questions and name == folder.info().get("model") and self._sound(asked.parts):
+            digests = [sha256_text(question.embedding_text) for question in questions]
+            self._check_gaps(asked, digests, f"questions have no vector of {name}")
         self._try(lambda: self._check_map(model, shown, questions))
         if shown is not None:
             self._try(lambda: self._check_graph(model, shown))
 
-    def _damaged_rooms(self) -> set[Path]:
-        return {fault.path.parent for fault in self._found}
+    def _check_gaps(self, store: VectorStore, digests: list[str], what: str) -> None:
+        table = store.parts.scan(["text_digest"])
+        done = set(table["text_digest"].to_pylist()) if table is not None else set()
+        missing = np.array([digest not in done for digest in digests], bool)
+        if missing.any():
+            says = f"is not complete: {int(missing.sum()):,} {what}"
+            self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
+
+    def _sound(self, parts: PartFolder) -> bool:
+        """Return whether nothing that was found so far concerns a folder of parts."""
+        return not any(parts.folder in (fault.path, fault.path.parent) for fault in self._found)
 
     def _check_map(self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question]) -> None:
         name, fingerprint = model
@@ -208,14 +217,14 @@ class _Check:
 
     def _check_graph(self, model: tuple[str, str], corpus: Corpus) -> None:
         parts = self._folder.neighbours(*model)
-        if not parts.exists() or parts.folder in self._damaged_rooms():
+        if not parts.exists() or not self._sound(parts):
             return
         if parts.about().get("corpus") != corpus.digest:
             self._add([Fault("stale", parts.folder, "holds neighbours that are older than the corpus", _MAP)])
             return
         table = parts.scan(["indices", "similarities"]) if self._full else None
         store = self._folder.vectors(*model)
-        if table is not None and store.parts.folder not in self._damaged_rooms():
+        if table is not None and self._sound(store.parts):
             rows = np.linspace(0, len(corpus) - 1, min(_SAMPLE, len(corpus))).astype(int)
             graph = NeighbourGraph.from_table(table)
             if graph.indices.size:
@@ -249,12 +258,6 @@ class _Check:
             return read_signed(path).get("about") if path.exists() else {}
         except KnowscapeError:
             return None
-
-
-def _missing(store: VectorStore, digests: list[str]) -> NDArray[np.bool_]:
-    table = store.parts.scan(["text_digest"])
-    done = set(table["text_digest"].to_pylist()) if table is not None else set()
-    return np.array([digest not in done for digest in digests], bool)
 
 
 def _misplaced(made: KnowledgeMap, corpus: Corpus | None) -> Iterator[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_atlas import small_atlas
 
 from knowscape.atlas import Atlas, open_atlas
 from knowscape.check import check_atlas
 from knowscape.errors import KnowscapeError
 from knowscape.store.atlas import AtlasFolder
+from small_atlas import small_atlas
 
 pytestmark = pytest.mark.timeout(3600)
 

@@ -1,4 +1,4 @@
-"""An atlas of every format that was ever released opens, is whole, and becomes one of this format when it is written."""
+"""An atlas of every format ever released opens, is whole, and becomes one of this format when it is written."""
 
 import shutil
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Parts and manifests: what is committed stays, what is damaged is named."""
 
 import fcntl
-import json
 import random
 import signal
 import subprocess
