@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.corpus.document import COLUMNS, Corpus
+from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
 from knowscape.files import sha256_file, sha256_text
@@ -20,13 +21,13 @@ from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import PartFolder, damage
+from knowscape.store.manifest import Part, PartFolder, damage
 from knowscape.store.signed import read_signed, sha256_json
 from knowscape.store.vectors import VectorStore, named_rows
 
 __all__ = ["check_atlas", "leftovers"]
 
-_SAMPLE = 256
+_SAMPLE, _TEXTS = 256, 1024
 # The search of many rows compares vectors of 8 bits, so its similarities are that far from the exact ones.
 _SIMILARITY_OFF = 0.05
 _IDENTITY = ["id", "title", "url", "text_digest"]
@@ -73,18 +74,14 @@ class _Check:
     def run(self) -> list[Fault]:
         folder = self._folder
         info = self._try(self._info) or {}
-        faults = folder.corpus.check(full=self._full)
+        faults = folder.corpus.check(full=self._full, examine=self._examine_texts)
         self._add([replace(fault, remedy=f"{fault.remedy}. {_NO_COPY}") for fault in faults])
         for store in folder.vector_stores():
             if self._add(store.check(full=self._full)):
                 self._try(partial(self._check_spec, store, info.get("models", {})))
         for graph in folder.graphs():
             self._add(graph.check(full=self._full))
-        corpus = (
-            self._try(lambda: self._check_corpus(info))
-            if folder.corpus.exists() and self._sound(folder.corpus)
-            else None
-        )
+        corpus = self._try(partial(self._check_corpus, info)) if self._sound(folder.corpus) else None
         questions = self._try(self._check_questions)
         for name, fingerprint in info.get("models", {}).items():
             if not folder.corpus.exists() and corpus is None:
@@ -138,26 +135,32 @@ class _Check:
     def _check_corpus(self, info: dict[str, Any]) -> Corpus | None:
         """The corpus is the one of its manifest and of atlas.json, its ids are unique, its digests true."""
         parts = self._folder.corpus
-        said, path = parts.about().get("digest"), parts.folder
+        if not parts.exists():
+            return None
+        said, path = parts.about().get("digest", ""), parts.folder
         if said != info.get("corpus", said):
             says = f"has the digest {said:.16}, atlas.json says {info['corpus']:.16}"
             self._add([damage(path, says, "mismatch")])
-        table = parts.scan(list(COLUMNS) if self._full else _IDENTITY)
+        table = parts.scan(_IDENTITY)
         if table is None:
             return None
         corpus = Corpus(table)
         repeated = len(corpus) - len(set(corpus.ids))
         if repeated:
             self._add([Fault("duplicate", path, f"has {repeated:,} ids twice", _BUILD)])
-        if self._full:
-            pairs = zip(corpus.texts, corpus.text_digests, strict=True)
-            wrong = np.array([sha256_text(text) != digest for text, digest in pairs])
-            if wrong.any():
-                self._add([Fault("mismatch", path, "has text digests of other texts", _BUILD, named_rows(wrong))])
-            if corpus.digest != said:
-                says = f"has the digest {corpus.digest:.16}, its manifest says {said:.16}"
-                self._add([Fault("mismatch", path, says, _BUILD)])
+        if self._full and corpus.digest != said:
+            says = f"has the digest {corpus.digest:.16}, its manifest says {said:.16}"
+            self._add([Fault("mismatch", path, says, _BUILD)])
         return corpus
+
+    def _examine_texts(self, part: Part) -> list[Fault]:
+        """Compare the texts of a part of the corpus with their digests, some at a time."""
+        path, wrong = self._folder.corpus.folder / part.file, list[bool]()
+        for batch in pq.ParquetFile(path).iter_batches(_TEXTS, columns=["text", "text_digest"]):
+            pairs = zip(batch["text"].to_pylist(), batch["text_digest"].to_pylist(), strict=True)
+            wrong += [sha256_text(text) != digest for text, digest in pairs]
+        says, rows = "has text digests of other texts", named_rows(np.array(wrong, bool))
+        return [Fault("mismatch", path, says, _BUILD, rows)] if any(wrong) else []
 
     def _check_questions(self) -> list[Question]:
         try:

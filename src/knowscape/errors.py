@@ -88,11 +88,12 @@ class StorageError(KnowscapeError):
     @classmethod
     def of(cls, error: OSError, path: Path | None = None) -> "StorageError":
         """Return the error for what the system said about `path`, with what to do about it."""
-        where = path or Path(error.filename or ".")
-        folder = where if os.path.isdir(where) else where.parent  # noqa: PTH112 - a disk that is gone raises nothing
+        where = path or (Path(error.filename) if error.filename else None)
+        folder = where if where is None or os.path.isdir(where) else where.parent  # noqa: PTH112 - raises nothing
         remedy = _REMEDIES.get(error.errno or 0, "")
-        todo = f"{remedy.format(folder=folder)}, then run" if remedy else "Run"
-        return cls(f"{where}: {error.strerror or error}. {todo} the same command again; what was finished is kept.")
+        todo = f"{remedy.format(folder=folder or 'FOLDER')}, then run" if remedy else "Run"
+        what = ": ".join(str(part) for part in (where, error.strerror or error) if part)
+        return cls(f"{what}. {todo} the same command again; what was finished is kept.")
 
     @staticmethod
     def explains(error: OSError) -> bool:

@@ -88,7 +88,7 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     with storing(folder):
         folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+    sync_names(folder, 1)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
         with path.open("xb") as file:
             yield file, path
     finally:
-        with suppress(OSError):  # a leftover does no harm, and goes when the folder is next written to
+        with suppress(OSError):  # a leftover does no harm
             path.unlink(missing_ok=True)
 
 

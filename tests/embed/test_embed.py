@@ -1,6 +1,7 @@
 """Only what is missing is embedded, and what is committed is never computed again."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from knowscape.embed.executors import Threads
+from knowscape.embed.executors import Threads, Work
 from knowscape.embed.plan import SLICE_ROWS, plan_slices
 from knowscape.embed.run import Commits, Texts, embed
+from knowscape.embed.worker import Encoded, encode_slice
 from knowscape.errors import DeviceLostError, KnowscapeError
 from knowscape.files import sha256_text
 from knowscape.store.vectors import VectorStore
@@ -92,6 +94,23 @@ def test_a_run_commits_after_so_many_rows_or_seconds(tmp_path: Path) -> None:
         store = VectorStore(tmp_path / name)
         embed(these, spec=SPEC, executor=Threads(CountingEncoder), store=store, commits=commits)
         assert len(store.parts.parts()) == parts
+
+
+class Slowly:
+    """Hands over a slice every 0.2 s."""
+
+    def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
+        for number, texts in slices:
+            time.sleep(0.2)
+            yield number, encode_slice(CountingEncoder().encode_documents, texts)
+
+
+def test_no_commit_holds_more_seconds_of_work_than_it_may(tmp_path: Path) -> None:
+    """Of a run that may lose 0.5 s no part holds three slices of 0.2 s."""
+    texts, store = [f"text {n}" for n in range(8 * SLICE_ROWS)], VectorStore(tmp_path)
+    these = Texts(texts, texts, [sha256_text(text) for text in texts])
+    embed(these, spec=SPEC, executor=Slowly(), store=store, commits=Commits(seconds=0.5, rows=10**6))
+    assert max(part.rows for part in store.parts.parts()) <= 2 * SLICE_ROWS
 
 
 def test_asking_for_a_text_without_a_vector_says_how_many_and_what_to_type(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Embed what is missing, and commit it about every 30 seconds."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,9 @@ from knowscape.store.cache import VectorCache
 from knowscape.store.vectors import Append, VectorStore
 
 __all__ = ["Commits", "Embedded", "Texts", "embed"]
+
+
+_REMEMBERED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class _Sink:
         self._rows: list[int] = []
         self._vectors: list[NDArray[np.float32]] = []
         self._last = self._before = time.monotonic()
+        # Threads and processes hand over several slices at once, and then none for a while.
+        self._waits: deque[float] = deque(maxlen=_REMEMBERED)
         self.reasons: dict[str, str] = {}
 
     def put(self, part: Slice, result: Encoded, stage: Stage) -> None:
@@ -111,8 +117,9 @@ class _Sink:
         self.reasons.update({self._these.digests[part.rows[place]]: why for place, why in result.reasons.items()})
         stage.advance(len(part.rows))
         now = time.monotonic()
-        # What would be at stake when the next slice comes, if that takes as long as this one did.
-        at_stake, self._before = now - self._last + (now - self._before), now
+        self._waits.append(now - self._before)
+        # What would be at stake when the next slice comes.
+        at_stake, self._before = now - self._last + max(self._waits), now
         if at_stake > self._commits.seconds or len(self._rows) >= self._commits.rows:
             self.commit()
 

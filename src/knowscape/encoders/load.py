@@ -17,7 +17,7 @@ from knowscape.encoders.configuration import (
 from knowscape.encoders.devices import gpus
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import fetch_repository, fetch_weights
-from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
+from knowscape.errors import KnowscapeError, MissingExtraError, StorageError, UsageError, first_line
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["DEVICES", "EngineOptions", "find_model", "load_encoder", "start_encoder"]
@@ -68,7 +68,7 @@ def start_encoder(spec: EncoderSpec, folder: Path, options: EngineOptions = Engi
     except KnowscapeError:
         raise
     except Exception as error:  # each of the libraries below raises its own kind for a file it cannot read
-        raise UsageError(f"{folder} holds no model that can be read: {first_line(error)}") from error
+        raise _unreadable(folder, error) from error
 
 
 def find_model(name: str, *, trust_remote_code: bool = False, progress: Progress = SILENT) -> tuple[EncoderSpec, Path]:
@@ -98,7 +98,13 @@ def _read(folder: Path) -> EncoderSpec:
     except KnowscapeError:
         raise
     except Exception as error:
-        raise UsageError(f"{folder} holds no model that can be read: {first_line(error)}") from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> KnowscapeError:
+    if isinstance(error, OSError) and StorageError.explains(error):
+        return StorageError.of(error, folder)
+    return UsageError(f"{folder} holds no model that can be read: {first_line(error)}")
 
 
 def _start(engine: str, spec: EncoderSpec, folder: Path, options: EngineOptions) -> Encoder:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import KnowscapeError
-from knowscape.files import sha256_file
+from knowscape.files import make_folder, sha256_file, storing
 from knowscape.page.payload import write_payload
 from knowscape.store.signed import write_signed
 
@@ -23,12 +23,17 @@ def build_page(folder: Path, *, made_from: str = "", **payload: Any) -> None:
         raise KnowscapeError(
             "This installation lacks the page. Install again with: pip install --force-reinstall knowscape"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
+    with storing(folder):
+        _replace(folder, front, made_from, payload)
+
+
+def _replace(folder: Path, front: Path, made_from: str, payload: dict[str, Any]) -> None:
     for leftover in folder.parent.glob(".tmp-page-*"):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=".tmp-page-", dir=folder.parent))
     try:
-        shutil.copytree(front, made, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".sources"))
+        _copy(front, made)
         write_payload(made / "data", **payload)
         files = {str(path.relative_to(made)): sha256_file(path) for path in sorted(made.rglob("*")) if path.is_file()}
         write_signed(made / "files.json", {"map": made_from, "files": files})
@@ -42,3 +47,13 @@ def build_page(folder: Path, *, made_from: str = "", **payload: Any) -> None:
             made.replace(folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy the front-end; unlike shutil.copytree's, an error is the system's own."""
+    for path in source.iterdir():
+        if path.is_dir():
+            (target / path.name).mkdir()
+            _copy(path, target / path.name)
+        elif path.name != ".sources":
+            shutil.copyfile(path, target / path.name)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from knowscape.errors import UsageError
+from knowscape.errors import StorageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.store.signed import read_signed, write_signed
 
@@ -52,6 +52,8 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
     except FileNotFoundError:
         raise UsageError(f"There is no {path}. Name the questions' JSON file with -q.") from None
     except (ValueError, RecursionError, OSError) as error:
+        if isinstance(error, OSError) and StorageError.explains(error):
+            raise StorageError.of(error, Path(path)) from error
         raise UsageError(f"{path} is not a JSON file of questions: {error}") from error
     questions = _parse(value, path)
     return _evenly(questions, limit) if limit is not None else questions

@@ -25,7 +25,7 @@ KILLS = 10
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[Path, Path]:
     """Return the articles and the questions."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
+    beside = Path(__file__).parents[3] / "shared" / "data"
     if named := os.environ.get("KNOWSCAPE_SOAK_CORPUS"):
         return Path(named), sample_questions_path()
     if (beside / "wikipedia-excerpts.parquet").exists():
