@@ -32,6 +32,7 @@ from knowscape.progress import SILENT, Progress
 from knowscape.quiz.questions import Question, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
+from knowscape.store.manifest import write_part
 from knowscape.store.signed import sha256_json
 
 __all__ = [
@@ -101,12 +102,20 @@ def build(
 
 
 def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
-    """Store the corpus as the atlas's own, unless it is there already."""
-    if folder.corpus.exists() and folder.corpus.about().get("digest") == corpus.digest:
-        folder.corpus.settle()
+    """Store the corpus as the atlas's own, unless it is there already and whole."""
+    parts, about = folder.corpus, {"kind": "corpus", "digest": corpus.digest}
+    if faults := parts.check(full=True):
+        with parts.writing() as writer:
+            part = write_part(parts.folder, corpus.table)
+            writer.restate([part], about)
+            for fault in faults:
+                if fault.path.name != part.file:
+                    fault.path.unlink(missing_ok=True)
+    elif parts.about().get("digest") == corpus.digest:
+        parts.settle()
     else:
-        with folder.corpus.writing() as writer:
-            writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
+        with parts.writing() as writer:
+            writer.replace(corpus.table, about)
     if folder.info().get("corpus") != corpus.digest:  # it was not told of, where the process before was killed here
         folder.update({"corpus": corpus.digest, "documents": len(corpus)})
 

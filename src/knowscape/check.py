@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.corpus.document import COLUMNS, Corpus
+from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
 from knowscape.files import sha256_file, sha256_text
@@ -21,18 +21,19 @@ from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import PartFolder, damage
+from knowscape.store.manifest import Part, PartFolder, damage
 from knowscape.store.signed import read_signed, sha256_json
 from knowscape.store.vectors import VectorStore, named_rows
 
 __all__ = ["check_atlas", "leftovers"]
 
-_SAMPLE = 256
+_SAMPLE, _TEXTS = 256, 1024
 # The search of many rows compares vectors of 8 bits, so its similarities are that far from the exact ones.
 _SIMILARITY_OFF = 0.05
 _IDENTITY = ["id", "title", "url", "text_digest"]
 _MAP, _PAGE = "Make the map anew with: knowscape map ATLAS", "Make the page anew with: knowscape page ATLAS"
 _BUILD = "Build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
+_NO_COPY = "Where no copy of it is left, build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
 _EMBED = "Embed what is missing with: knowscape check ATLAS --repair"
 _QUIZ = "Put the questions in again with: knowscape map ATLAS -q questions.json"
 
@@ -73,13 +74,14 @@ class _Check:
     def run(self) -> list[Fault]:
         folder = self._folder
         info = self._try(self._info) or {}
-        corpus_whole = self._add(folder.corpus.check(full=self._full)) and folder.corpus.exists()
+        faults = folder.corpus.check(full=self._full, examine=self._examine_texts)
+        self._add([replace(fault, remedy=f"{fault.remedy}. {_NO_COPY}") for fault in faults])
         for store in folder.vector_stores():
             if self._add(store.check(full=self._full)):
                 self._try(partial(self._check_spec, store, info.get("models", {})))
         for graph in folder.graphs():
             self._add(graph.check(full=self._full))
-        corpus = self._try(lambda: self._check_corpus(info)) if corpus_whole else None
+        corpus = self._try(partial(self._check_corpus, info)) if self._sound(folder.corpus) else None
         questions = self._try(self._check_questions)
         for name, fingerprint in info.get("models", {}).items():
             if not folder.corpus.exists() and corpus is None:
@@ -133,26 +135,32 @@ class _Check:
     def _check_corpus(self, info: dict[str, Any]) -> Corpus | None:
         """The corpus is the one of its manifest and of atlas.json, its ids are unique, its digests true."""
         parts = self._folder.corpus
-        said, path = parts.about().get("digest"), parts.folder
+        if not parts.exists():
+            return None
+        said, path = parts.about().get("digest", ""), parts.folder
         if said != info.get("corpus", said):
             says = f"has the digest {said:.16}, atlas.json says {info['corpus']:.16}"
             self._add([damage(path, says, "mismatch")])
-        table = parts.scan(list(COLUMNS) if self._full else _IDENTITY)
+        table = parts.scan(_IDENTITY)
         if table is None:
             return None
         corpus = Corpus(table)
         repeated = len(corpus) - len(set(corpus.ids))
         if repeated:
             self._add([Fault("duplicate", path, f"has {repeated:,} ids twice", _BUILD)])
-        if self._full:
-            pairs = zip(corpus.texts, corpus.text_digests, strict=True)
-            wrong = np.array([sha256_text(text) != digest for text, digest in pairs])
-            if wrong.any():
-                self._add([Fault("mismatch", path, "has text digests of other texts", _BUILD, named_rows(wrong))])
-            if corpus.digest != said:
-                says = f"has the digest {corpus.digest:.16}, its manifest says {said:.16}"
-                self._add([Fault("mismatch", path, says, _BUILD)])
+        if self._full and corpus.digest != said:
+            says = f"has the digest {corpus.digest:.16}, its manifest says {said:.16}"
+            self._add([Fault("mismatch", path, says, _BUILD)])
         return corpus
+
+    def _examine_texts(self, part: Part) -> list[Fault]:
+        """Compare the texts of a part of the corpus with their digests, some at a time."""
+        path, wrong = self._folder.corpus.folder / part.file, list[bool]()
+        for batch in pq.ParquetFile(path).iter_batches(_TEXTS, columns=["text", "text_digest"]):
+            pairs = zip(batch["text"].to_pylist(), batch["text_digest"].to_pylist(), strict=True)
+            wrong += [sha256_text(text) != digest for text, digest in pairs]
+        says, rows = "has text digests of other texts", named_rows(np.array(wrong, bool))
+        return [Fault("mismatch", path, says, _BUILD, rows)] if any(wrong) else []
 
     def _check_questions(self) -> list[Question]:
         try:
@@ -169,24 +177,28 @@ class _Check:
         folder, (name, _) = self._folder, model
         store, asked = folder.vectors(*model), folder.question_vectors(*model)
         shown = None
-        if corpus is not None and store.parts.folder not in self._damaged_rooms():
+        if corpus is not None and self._sound(store.parts):
             quarantine = store.quarantine()
             shown = corpus.without(quarantine) if quarantine else corpus
-            missing = _missing(store, shown.text_digests)
-            if missing.any():
-                says = f"holds too little: {int(missing.sum()):,} documents have no vector of {name}"
-                self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
-        if questions and name == folder.info().get("model") and asked.parts.folder not in self._damaged_rooms():
-            missing = _missing(asked, [sha256_text(question.embedding_text) for question in questions])
-            if missing.any():
-                says = f"holds too little: {int(missing.sum()):,} questions have no vector of {name}"
-                self._add([Fault("gap", asked.parts.folder, says, _EMBED, named_rows(missing))])
+            self._check_gaps(store, shown.text_digests, f"documents have no vector of {name}")
+        if questions and name == folder.info().get("model") and self._sound(asked.parts):
+            digests = [sha256_text(question.embedding_text) for question in questions]
+            self._check_gaps(asked, digests, f"questions have no vector of {name}")
         self._try(lambda: self._check_map(model, shown, questions))
         if shown is not None:
             self._try(lambda: self._check_graph(model, shown))
 
-    def _damaged_rooms(self) -> set[Path]:
-        return {fault.path.parent for fault in self._found}
+    def _check_gaps(self, store: VectorStore, digests: list[str], what: str) -> None:
+        table = store.parts.scan(["text_digest"])
+        done = set(table["text_digest"].to_pylist()) if table is not None else set()
+        missing = np.array([digest not in done for digest in digests], bool)
+        if missing.any():
+            says = f"is not complete: {int(missing.sum()):,} {what}"
+            self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
+
+    def _sound(self, parts: PartFolder) -> bool:
+        """Return whether nothing that was found so far concerns a folder of parts."""
+        return not any(parts.folder in (fault.path, fault.path.parent) for fault in self._found)
 
     def _check_map(self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question]) -> None:
         name, fingerprint = model
@@ -208,14 +220,14 @@ class _Check:
 
     def _check_graph(self, model: tuple[str, str], corpus: Corpus) -> None:
         parts = self._folder.neighbours(*model)
-        if not parts.exists() or parts.folder in self._damaged_rooms():
+        if not parts.exists() or not self._sound(parts):
             return
         if parts.about().get("corpus") != corpus.digest:
             self._add([Fault("stale", parts.folder, "holds neighbours that are older than the corpus", _MAP)])
             return
         table = parts.scan(["indices", "similarities"]) if self._full else None
         store = self._folder.vectors(*model)
-        if table is not None and store.parts.folder not in self._damaged_rooms():
+        if table is not None and self._sound(store.parts):
             rows = np.linspace(0, len(corpus) - 1, min(_SAMPLE, len(corpus))).astype(int)
             graph = NeighbourGraph.from_table(table)
             if graph.indices.size:
@@ -249,12 +261,6 @@ class _Check:
             return read_signed(path).get("about") if path.exists() else {}
         except KnowscapeError:
             return None
-
-
-def _missing(store: VectorStore, digests: list[str]) -> NDArray[np.bool_]:
-    table = store.parts.scan(["text_digest"])
-    done = set(table["text_digest"].to_pylist()) if table is not None else set()
-    return np.array([digest not in done for digest in digests], bool)
 
 
 def _misplaced(made: KnowledgeMap, corpus: Corpus | None) -> Iterator[str]:

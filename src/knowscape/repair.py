@@ -1,6 +1,7 @@
 """Mend an atlas: what can be read is kept, what was lost is computed again, what is derived is made anew."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from knowscape.build import EmbedOptions, MapOptions, embed_corpus, make_neighbo
 from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_model
+from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, first_line
 from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
@@ -32,14 +34,21 @@ class Repaired:
     faults: list[Fault]
 
 
-def repair(path: str | Path, *, embedding: EmbedOptions = EmbedOptions(), progress: Progress = SILENT) -> Repaired:
+def repair(
+    path: str | Path,
+    *,
+    models: Sequence[str] = (),
+    embedding: EmbedOptions = EmbedOptions(),
+    progress: Progress = SILENT,
+) -> Repaired:
     """Mend the atlas at `path` and check it in full.
 
-    Damaged or missing vectors are computed again, and no others; a vector that can be read keeps its bytes.  Raises
-    KnowscapeError where another process writes to the atlas.
+    Damaged or missing vectors are computed again, and no others; a vector that can be read keeps its bytes.  `models`
+    names where the atlas's models are found that are not in the catalogue.  Raises KnowscapeError where another
+    process writes to the atlas.
     """
     folder = AtlasFolder.open_damaged(Path(path))
-    work = _Repair(folder, embedding, progress)
+    work = _Repair(folder, models, embedding, progress)
     work.run()
     return Repaired(work.did, check_atlas(folder, full=True))
 
@@ -47,8 +56,8 @@ def repair(path: str | Path, *, embedding: EmbedOptions = EmbedOptions(), progre
 class _Repair:
     """One repair; each step notes what it did."""
 
-    def __init__(self, folder: AtlasFolder, embedding: EmbedOptions, progress: Progress) -> None:
-        self._folder, self._embedding, self._progress = folder, embedding, progress
+    def __init__(self, folder: AtlasFolder, models: Sequence[str], embedding: EmbedOptions, progress: Progress) -> None:
+        self._folder, self._models, self._embedding, self._progress = folder, models, embedding, progress
         self.did: list[str] = []
 
     def run(self) -> None:
@@ -124,12 +133,27 @@ class _Repair:
             places = (self._folder.vectors(name, fingerprint), self._folder.question_vectors(name, fingerprint))
             if store.parts.folder in [place.parts.folder for place in places]:
                 try:
-                    spec, _ = find_model(name, progress=self._progress)
+                    return self._find(name, fingerprint)[1].about()
                 except KnowscapeError as error:
                     self.did.append(f"{store.parts.folder} is not mended: {first_line(error)}")
-                    return None
-                return spec.about() if spec.fingerprint == fingerprint else None
         return None
+
+    def _find(self, name: str, fingerprint: str) -> tuple[str, EncoderSpec]:
+        """Return where a model is found, and its spec; KnowscapeError where none has the fingerprint."""
+        said = []
+        for place in (*self._models, name):
+            try:
+                spec, _ = find_model(place, progress=self._progress)
+            except KnowscapeError as error:
+                said.append(first_line(error))
+                continue
+            if spec.fingerprint == fingerprint:
+                return place, spec
+            said.append(f"{place} has the fingerprint {spec.fingerprint:.16}")
+        raise KnowscapeError(
+            f"No model {name} with the fingerprint {fingerprint:.16} is found ({'; '.join(said)}). "
+            "Name its folder with: --model FOLDER"
+        )
 
     def _mend_quarantine(self, store: VectorStore) -> None:
         try:
@@ -149,14 +173,13 @@ class _Repair:
             if gaps.isdisjoint(store.parts.folder for store in stores):
                 continue
             try:
-                spec, _ = find_model(name, progress=self._progress)
-                if spec.fingerprint != fingerprint:
-                    raise KnowscapeError(f"the model {name} is another one now, {spec.fingerprint:.16}")
-                found = embed_corpus(Atlas(folder), name, self._embedding, progress=self._progress)
+                place, _ = self._find(name, fingerprint)
+                found = embed_corpus(Atlas(folder), place, self._embedding, progress=self._progress)
             except KnowscapeError as error:
                 self.did.append(f"What is missing of {name} is not computed: {first_line(error)}")
             else:
-                self.did.append(f"{found.computed + found.cached:,} documents have a vector of {name} again.")
+                again = f"{found.computed:,} documents were embedded again, {found.cached:,} taken from the cache."
+                self.did.append(f"{name}: {again}")
                 folder.update({"model": info["model"]})
 
     def _derive(self) -> None:

@@ -12,12 +12,21 @@ __all__: list[str] = []
 
 Repair = Annotated[bool, typer.Option("--repair", help="Compute what is lost again, and make anew what is derived.")]
 
+ModelPlaces = Annotated[
+    list[str], typer.Option("--model", help="For --repair: where a model is that the catalogue lacks.")
+]
+
 
 @app.command()
 def check(
-    atlas: AtlasPath, full: Full = False, repair: Repair = False, device: Device = "auto", json: Json = False
+    atlas: AtlasPath,
+    full: Full = False,
+    repair: Repair = False,
+    model: ModelPlaces = [],  # noqa: B006 - typer reads it, nobody changes it
+    device: Device = "auto",
+    json: Json = False,
 ) -> None:
-    """Say whether everything in an atlas is whole; exit code 3 where it is not."""
+    """Say whether everything in an atlas is whole, or mend it; exit code 3 where damage is left."""
     from knowscape.check import check_atlas, leftovers
     from knowscape.store.atlas import AtlasFolder
 
@@ -28,7 +37,7 @@ def check(
         from knowscape.progress import progress_for
         from knowscape.repair import repair as mend
 
-        done = mend(atlas, embedding=EmbedOptions(EngineOptions(device)), progress=progress_for())
+        done = mend(atlas, models=model, embedding=EmbedOptions(EngineOptions(device)), progress=progress_for())
         did, faults = done.did, done.faults
     else:
         faults = check_atlas(folder, full=full)
