@@ -1,12 +1,12 @@
 """kill -9 of a merge at random moments: nothing, or what the same command completes to the same bytes."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +20,42 @@ from knowscape.merge.run import MergeOptions, merge
 from knowscape.store.atlas import AtlasFolder
 
 ALL = stars(range(300))
-# The real merge; it says when it starts, so that a kill falls into the work and not into the imports.
-CODE = """
-import sys
+# Merges in forks of one process that has imported everything.  Each line it reads is a case: the output, the seconds
+# until a kill, or the call that the merge dies before; for each it writes the exit status.
+DRIVER = """
+import json, os, signal, sys, time
 from pathlib import Path
-sys.path[:0] = {path!r}
+sys.path[:0] = json.loads(sys.argv[1])
 from fakes import SPEC
 from shards import corpus, stars
 from knowscape.merge.run import MergeOptions, merge
-import knowscape.corpus.checkpoints, pyarrow.compute
-options = MergeOptions(corpus(stars(range(300))), SPEC)
-print("begun", flush=True)
-merge([Path(name) for name in sys.argv[2:]], Path(sys.argv[1]), options)
+
+def dying(real, at):
+    calls = iter(range(1, at))
+    def call(*arguments, **options):
+        if next(calls, None) is None:
+            os.killpg(0, signal.SIGKILL)
+        return real(*arguments, **options)
+    return call
+
+options, sources = MergeOptions(corpus(stars(range(300))), SPEC), [Path(name) for name in sys.argv[2:]]
+for line in sys.stdin:
+    case = json.loads(line)
+    if (child := os.fork()) == 0:
+        os.setpgid(0, 0)
+        if case.get("call"):
+            setattr(os, case["call"], dying(getattr(os, case["call"]), case["at"]))
+        merge(sources, case["out"], options)
+        os._exit(0)
+    if case.get("seconds") is not None:
+        time.sleep(case["seconds"])
+        try:
+            os.killpg(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+Merge = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +66,29 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [one, two, checkpoint(folder / "a.pkl", 195, ALL[195:])]
 
 
+@pytest.fixture(scope="module")
+def driven(sources: list[Path]) -> Iterator[Merge]:
+    """Merge the sources in a process of its own; returns its exit status."""
+    command = [sys.executable, "-c", DRIVER, json.dumps(sys.path), *map(str, sources)]
+    driver = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    asks, says = driver.stdin, driver.stdout
+
+    def run(out: Path, **case: object) -> int:
+        asks.write(json.dumps({"out": str(out), **case}) + "\n")
+        asks.flush()
+        return int(says.readline())
+
+    with driver:
+        assert run(sources[0].parent / "warm") == 0
+        yield run
+        asks.close()
+
+
 def files(path: Path) -> dict[str, bytes]:
     """Return what an atlas holds; a killed writer's temporary files are leftovers that the next one removes."""
     return {name: content for name, content in tree(path).items() if "/.tmp-" not in f"/{name}"}
-
-
-def run(out: Path, sources: list[Path], seconds: float | None) -> int:
-    """Merge in a process of its own, and kill it after so many seconds."""
-    command = [sys.executable, "-c", CODE.format(path=sys.path), str(out), *map(str, sources)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stdout is not None
-    with process.stdout as said:
-        assert said.readline() == "begun\n"
-        if seconds is not None:
-            time.sleep(seconds)
-            os.killpg(process.pid, signal.SIGKILL)
-        return process.wait()
 
 
 def whole_or_nothing(out: Path) -> None:
@@ -73,57 +103,51 @@ def whole_or_nothing(out: Path) -> None:
         assert table is None or set(table["text_digest"].to_pylist()) <= known
 
 
-@pytest.mark.parametrize("kills", [15, pytest.param(150, marks=pytest.mark.soak)])
-def test_a_killed_merge_is_completed_by_the_same_command(tmp_path: Path, sources: list[Path], kills: int) -> None:
-    merge(sources, tmp_path / "calm", MergeOptions(corpus(ALL), SPEC))
-    holds(tmp_path / "calm", ALL)
+@pytest.fixture(scope="module")
+def calm(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the merge leaves when nothing befalls it."""
+    out = tmp_path_factory.mktemp("calm") / "c"
+    merge(sources, out, MergeOptions(corpus(ALL), SPEC))
+    holds(out, ALL)
+    return files(out)
+
+
+@pytest.mark.parametrize("kills", [15, pytest.param(300, marks=pytest.mark.soak)])
+def test_a_killed_merge_is_completed_by_the_same_command(
+    tmp_path: Path, driven: Merge, calm: dict[str, bytes], kills: int
+) -> None:
     start = time.monotonic()
-    assert run(tmp_path / "timed", sources, None) == 0
-    longest, chance = time.monotonic() - start, random.Random(5)
+    assert driven(tmp_path / "timed") == 0
+    usual, chance = time.monotonic() - start, random.Random(5)
     begun, ended, done = 0, 0, 0
     while done < kills:
         out = tmp_path / f"rough-{done}"
         for _ in range(chance.randint(1, 3)):
-            code = run(out, sources, chance.uniform(0, longest * 0.6))
+            code = driven(out, seconds=chance.uniform(0, usual))
             whole_or_nothing(out)
             done, ended, begun = done + 1, ended + (code == 0), begun + out.exists()
-        assert run(out, sources, None) == 0
-        assert files(out) == files(tmp_path / "calm")
+        assert driven(out) == 0
+        assert files(out) == calm
         assert not list(tmp_path.glob(".*.merging"))
     print(f"{done} kills: {begun} after the first write to the atlas, {ended} after the end, 0 failures")
-    assert begun - ended > 0
+    assert ended < done / 2
 
 
-DIE = """
-import os, signal
-counts = {{}}
-def dying(name, real, at):
-    def call(*arguments, **options):
-        counts[name] = counts.get(name, 0) + 1
-        if counts[name] == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **options)
-    return call
-os.{name} = dying({name!r}, os.{name}, {at})
-"""
-
-
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "every"])
 @pytest.mark.parametrize("name", ["link", "replace", "fsync", "unlink", "mkdir"])
-def test_a_merge_that_dies_before_any_one_call_is_completed(tmp_path: Path, sources: list[Path], name: str) -> None:
-    merge(sources, tmp_path / "calm", MergeOptions(corpus(ALL), SPEC))
-    done, at = 0, 1
-    while True:
-        out = tmp_path / f"{name}-{at}"
-        code = DIE.format(name=name, at=at) + CODE.format(path=sys.path)
-        ended = subprocess.run([sys.executable, "-c", code, out, *sources], capture_output=True, text=True)
-        if ended.returncode == 0:
-            break
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
+def test_a_merge_that_dies_before_any_one_call_is_completed(
+    tmp_path: Path, driven: Merge, calm: dict[str, bytes], name: str, step: int
+) -> None:
+    """Each call is one of those that make a commit; `some` are the first, the fourth, the sixteenth."""
+    deaths, at = 0, 1
+    while (code := driven(out := tmp_path / str(at), call=name, at=at)) != 0:
+        assert code == -signal.SIGKILL
         whole_or_nothing(out)
-        assert run(out, sources, None) == 0
-        assert files(out) == files(tmp_path / "calm")
-        done, at = done + 1, at + max(1, at // 2)
-    print(f"{name}: died at {done} of {at} calls")
+        assert driven(out) == 0
+        assert files(out) == calm
+        deaths, at = deaths + 1, at * step if step > 1 else at + 1
+    print(f"{name}: died before {deaths} calls, 0 failures")
+    assert deaths
 
 
 def test_after_a_merge_with_gaps_exactly_the_missing_documents_are_embedded(

@@ -119,6 +119,7 @@ def _add(groups: list[Group], group: Group) -> None:
         if (known.questions, known.fingerprint) == (group.questions, group.fingerprint):
             known.candidates += group.candidates
             known.partial |= group.partial
+            known.seen |= group.seen
             return
     groups.append(group)
 

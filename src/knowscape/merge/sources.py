@@ -15,6 +15,7 @@ from knowscape.encoders.devices import cores
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.merge.faults import Fault
+from knowscape.merge.look import Look
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import write_tables
 from knowscape.store.merge import Candidate, candidates
@@ -38,7 +39,10 @@ class Sources:
 
 @dataclass(slots=True)
 class Group:
-    """The vectors of one encoder, from all sources; `partial` where some part of them cannot be read."""
+    """The vectors of one encoder, from all sources; `partial` where some part of them cannot be read.
+
+    `seen` is what is known of files that have just been written.
+    """
 
     questions: bool
     about: dict[str, Any]
@@ -46,6 +50,7 @@ class Group:
     candidates: list[Candidate] = field(default_factory=list)
     quarantine: dict[str, str] = field(default_factory=dict)
     partial: bool = False
+    seen: dict[Path, Look] = field(default_factory=dict)
 
     @property
     def model(self) -> str:
@@ -145,14 +150,18 @@ def checkpoint_group(
                 faults.append(made)
                 group.partial = True
             else:
-                group.candidates.append(made)
+                candidate, look = made
+                group.candidates.append(candidate)
+                group.seen[candidate.path] = look
     return group
 
 
-def _stage_if_fit(path: Path, rows: pa.Table, spec: EncoderSpec, staging: Path) -> Candidate | Fault:
+def _stage_if_fit(path: Path, rows: pa.Table, spec: EncoderSpec, staging: Path) -> tuple[Candidate, Look] | Fault:
     try:
         with open_checkpoint(path) as checkpoint:
-            return _misfit(path, checkpoint, len(rows), spec) or _stage(path, checkpoint, rows, staging)
+            return _misfit(path, checkpoint, len(rows), spec) or _stage(
+                path, checkpoint, rows, staging, normalised=spec.normalised
+            )
     except (ValueError, UsageError) as error:
         return Fault("unreadable", f"{path} was not read: {error}")
 
@@ -170,13 +179,18 @@ def _misfit(path: Path, checkpoint: Checkpoint, documents: int, spec: EncoderSpe
     return None
 
 
-def _stage(path: Path, checkpoint: Checkpoint, rows: pa.Table, staging: Path) -> Candidate:
+def _stage(
+    path: Path, checkpoint: Checkpoint, rows: pa.Table, staging: Path, *, normalised: bool
+) -> tuple[Candidate, Look]:
+    """Write a checkpoint as a part, and look at its vectors on the way."""
+    look = Look(str(path), checkpoint.start, normalised=normalised)
+
     def tables() -> Iterator[pa.Table]:
         start = checkpoint.start
         for block in checkpoint.blocks:
             here = rows.slice(start, len(block))
-            yield vector_table(here["id"], here["text_digest"], block)
+            yield look.see(vector_table(here["id"], here["text_digest"], block))
             start += len(block)
 
     part = write_tables(staging, vector_schema(checkpoint.dimension), tables())
-    return Candidate(staging / part.file, part, str(path), checkpoint.start)
+    return Candidate(staging / part.file, part, str(path), checkpoint.start), look

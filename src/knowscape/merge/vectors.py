@@ -8,13 +8,15 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError
 from knowscape.merge.faults import Fault, some, spans
+from knowscape.merge.look import Look
 from knowscape.merge.sources import Group, threads
 from knowscape.store.merge import Candidate, Union, damage, distinct, read_blocks, vectors_at
-from knowscape.store.vectors import as_matrix, bad_values, vector_schema
+from knowscape.store.vectors import vector_schema
 
 __all__ = ["Owner", "Vectors", "union_of_vectors"]
 
@@ -51,12 +53,14 @@ def union_of_vectors(
     found = distinct(group.candidates)
     with ThreadPoolExecutor(threads()) as pool:
         read = list(pool.map(partial(_read, group=group, advance=advance), found))
-    faults += [fault for _, bad in read for fault in bad]
-    whole = [(each, keys) for each, (keys, _) in zip(found, read, strict=True) if keys is not None]
+    faults += [each for each in read if isinstance(each, Fault)]
+    whole = [(each, look) for each, look in zip(found, read, strict=True) if isinstance(look, Look)]
+    bad = [fault for _, look in whole for fault in look.faults]
+    faults += bad
     group.partial |= len(whole) < len(found)
-    union = Union([keys for _, keys in whole])
-    keys = pa.chunked_array([keys for _, keys in whole], pa.string())
-    if not any(bad for _, bad in read):
+    digests = [look.keys for _, look in whole]
+    union, keys = Union(digests), pa.chunked_array(digests, pa.string())
+    if not bad:
         faults += _overlaps(union, [each for each, _ in whole], keys.take(pa.array(union.repeats)), owner)
     known = set(keys.to_pylist()) if group.quarantine else set()
     quarantine = {digest: why for digest, why in group.quarantine.items() if digest not in known}
@@ -67,27 +71,21 @@ def union_of_vectors(
     return Vectors(group, [(each, mask) for each, mask in files if mask.any()], missing, quarantine)
 
 
-def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) -> tuple[pa.Array | None, list[Fault]]:
-    """Return a part's text digests, None where it cannot be used, and its faults."""
+def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) -> Look | Fault:
+    """Return what a part holds, or why it cannot be used."""
+    if (seen := group.seen.get(candidate.path)) is not None:
+        return seen
     if (why := damage(candidate)) is not None:
-        return None, [Fault("damaged", why)]
-    bad: dict[str, list[NDArray[np.int64]]] = {}
-    keys, row = [], candidate.start
+        return Fault("damaged", why)
+    look = Look(candidate.name, candidate.start, normalised=group.about["normalised"])
     try:
+        if (fault := _misfit(candidate, pq.read_schema(candidate.path), group)) is not None:
+            return fault
         for table in read_blocks(candidate.path):
-            if (fault := _misfit(candidate, table.schema, group)) is not None:
-                return None, [fault]
-            vectors = as_matrix(table["vector"].combine_chunks())
-            for what, marked in bad_values(vectors, normalised=group.about["normalised"]).items():
-                if marked.any():
-                    bad.setdefault(what, []).append(np.flatnonzero(marked) + row)
-            keys.append(table["text_digest"].combine_chunks())
-            row += len(table)
-            advance(len(table))
+            advance(len(look.see(table)))
     except (pa.ArrowException, OSError, DamageError) as error:
-        return None, [Fault("damaged", f"{candidate.name} cannot be read: {error}")]
-    says = [Fault(what, f"{spans(np.concatenate(rows))} of {candidate.name}") for what, rows in bad.items()]
-    return pa.concat_arrays([pa.array([], pa.string()), *keys]), says
+        return Fault("damaged", f"{candidate.name} cannot be read: {error}")
+    return look
 
 
 def _misfit(candidate: Candidate, schema: pa.Schema, group: Group) -> Fault | None:

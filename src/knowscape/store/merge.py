@@ -67,7 +67,7 @@ def damage(candidate: Candidate) -> str | None:
 
 def read_blocks(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """Yield a part's rows, some thousands at a time."""
-    with pq.ParquetFile(path, buffer_size=_BUFFER) as file:
+    with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
         for batch in file.iter_batches(_BLOCK_ROWS, columns=columns, use_threads=False):
             yield pa.Table.from_batches([batch])
 
