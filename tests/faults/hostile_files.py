@@ -257,7 +257,7 @@ PACKED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "xz-with-a-large-dictionary": ("x.jsonl.xz", _xz_with_a_large_dictionary),
     "gz-cut-off": ("x.jsonl.gz", lambda: gzip.compress(_GOOD.encode() * 1000)[:-9]),
     "gz-with-a-wrong-sum": ("x.jsonl.gz", lambda: gzip.compress(_GOOD.encode() * 9)[:-8] + b"\0" * 8),
-    "gz-that-is-none": ("x.jsonl.gz", lambda: _GOOD.encode()),
+    "gz-that-is-none": ("x.jsonl.gz", _GOOD.encode),
     "bz2-that-is-none": ("x.csv.bz2", lambda: b"BZh9" + b"\xff" * 500),
     "xz-that-is-none": ("x.csv.xz", lambda: b"\xfd7zXZ\0" + b"\xff" * 500),
     "gz-in-gz": ("x.jsonl.gz", lambda: gzip.compress(gzip.compress(_GOOD.encode()))),

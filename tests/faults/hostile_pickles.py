@@ -126,7 +126,9 @@ FORMS: dict[str, Make] = {
     "memoised-name": lambda mark: whole(name("os", "system") + b"q\x01" + b"0h\x01" + several(_touch(mark)) + b"R"),
     "in-a-list": lambda mark: whole(b"]" + call(name("os", "system"), _touch(mark)) + b"a"),
     "as-a-key": lambda mark: whole(b"}" + call(name("os", "system"), _touch(mark)) + b"Ns"),
-    "after-harmless-rows": lambda mark: whole(b"](" + value({"text": "fine"}) + call(name("os", "system"), _touch(mark)) + b"e"),
+    "after-harmless-rows": lambda mark: whole(
+        b"](" + value({"text": "fine"}) + call(name("os", "system"), _touch(mark)) + b"e"
+    ),
     "extension-code": lambda _: whole(b"\x82\x01" + several() + b"R"),
     "extension-code-4": lambda _: whole(b"\x84\x01\x00\x00\x7f" + several() + b"R"),
     "persistent-id": lambda mark: b"Pcos\n.",
@@ -142,6 +144,7 @@ FORMS: dict[str, Make] = {
     "append-to-a-function": lambda _: whole(name("numpy", "dtype") + value(1) + b"a"),
 }  # fmt: skip
 
+FROM_BUFFER = name("numpy._core.numeric", "_frombuffer")
 ARRAY = call(name("numpy._core.multiarray", "_reconstruct"), name("numpy", "ndarray"), value((0,)), value(b"b"))
 
 
@@ -158,7 +161,7 @@ NUMPY: dict[str, bytes] = {
     "pointers-as-objects": array((1,), kind("O8"), b"\x41" * 8),
     "object-type-without-its-flags": array((1,), kind("O8", 3, "|", None, None, None, -1, -1, 0), b"\x41" * 8),
     "fields-of-objects-in-raw-bytes": array((1,), kind("V8", 3, "|", None, ("a",), {"a": ("O", 0)}, 8, 8, 0), b"A" * 8),
-    "frombuffer-of-objects": call(name("numpy._core.numeric", "_frombuffer"), value(b"A" * 8), kind("O8"), value((1,)), value("C")),
+    "frombuffer-of-objects": call(FROM_BUFFER, value(b"A" * 8), kind("O8"), value((1,)), value("C")),
     "scalar-of-object": call(name("numpy._core.multiarray", "scalar"), kind("O8"), value(b"A" * 8)),
     "scalar-too-short": call(name("numpy._core.multiarray", "scalar"), kind("U500"), value(b"A")),
     "huge-shape": array((1 << 40,), kind("u1"), b"x"),
@@ -181,7 +184,7 @@ NUMPY: dict[str, bytes] = {
     "subtype": call(name("numpy._core.multiarray", "_reconstruct"), name("builtins", "set"), value((0,)), value(b"b")),
     "ndarray-called": call(name("numpy", "ndarray"), value((1 << 40,)), value("O")),
     "ndarray-of-a-buffer": call(name("numpy", "ndarray"), value((9,)), value("O"), value(b"A" * 72)),
-    "strides-of-nothing": call(name("numpy", "ndarray"), value((1 << 40,)), value("u1"), value(b"x"), value(0), value((0,))),
+    "strides-of-nothing": call(name("numpy", "ndarray"), *map(value, ((1 << 40,), "u1", b"x", 0, (0,)))),
     "unit-of-time": array((1,), kind("M8", 4, "<", None, None, None, -1, -1, 0, ({}, ("x]O", 1, 1, 1))), b"A" * 8),
     "order-that-is-none": array((1,), kind("i8", 3, "O", None, None, None, -1, -1, 0), b"A" * 8),
 }  # fmt: skip

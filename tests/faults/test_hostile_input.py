@@ -1,4 +1,4 @@
-"""Whatever a file from elsewhere holds: no code of it runs, nothing outside is touched, memory stays within the limit."""
+"""Whatever a file from elsewhere holds: its code does not run, nothing outside is touched, memory has a limit."""
 
 import json
 import os
