@@ -91,7 +91,7 @@ PARQUET: dict[str, Make] = {
     "a-list-of-a-hundred-million": _table(lambda: _list_of(_zeros(100_000_000))),
     "a-list-of-nothing": _table(lambda: _list_of(pa.nulls(100_000_000, pa.null()))),
     "lists-of-empty-lists": _table(lambda: _list_of(pa.nulls(20_000_000, pa.list_(pa.bool_())))),
-    "rows-without-end": _table(lambda: pa.table({"text": pa.nulls(50_000_000, pa.string())})),
+    "rows-without-end": _table(lambda: pa.table({"text": pa.nulls(1_000_000, pa.string())})),
     "columns-without-end": _table(lambda: pa.table({f"c{n}": pa.nulls(1, pa.int8()) for n in range(20_000)})),
     "lists-in-lists": _table(lambda: _nested(100)),
     "escapes-in-the-names-of-columns": _table(lambda: pa.table({"\x1b[2J\u202eevil": ["x"]})),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def read_all(places: dict[str, Path], work: Path) -> dict[str, Result]:
     results: dict[str, Result] = {}
     left = list(places)
     while left:
-        todo = work / "todo.json"
+        todo = work / f"todo-{left[0]}.json"
         todo.write_text(json.dumps([(name, str(places[name])) for name in left]))
         command = [sys.executable, str(HERE / "hostile_reader.py"), str(LIMIT), str(todo)]
         try:
@@ -92,7 +93,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     os.environ |= {"HOME": str(home), "TMPDIR": str(root / "tmp")}
     before = snapshot(root)
     try:
-        results = read_all(places, work)
+        halves = [{name: places[name] for name in NAMES[start::2]} for start in range(2)]
+        with ThreadPoolExecutor(2) as pool:
+            results = {
+                name: result for half in pool.map(read_all, halves, (work, work)) for name, result in half.items()
+            }
     finally:
         for name, value in old.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
