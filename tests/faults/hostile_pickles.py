@@ -233,7 +233,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 PICKLES: dict[str, Make] = (
-    {f"call-{what}".encode("ascii", "backslashreplace").decode(): _called(*parts) for what, parts in CALLS.items()}
+    {f"call-{what}".encode("unicode_escape").decode(): _called(*parts) for what, parts in CALLS.items()}
     | {f"form-{what}": make for what, make in FORMS.items()}
     | {f"numpy-{what}": (lambda _, body=body: whole(body)) for what, body in NUMPY.items()}  # type: ignore[misc]
     | {f"bomb-{what}": (lambda _, make=make: make()) for what, make in BOMBS.items()}  # type: ignore[misc]

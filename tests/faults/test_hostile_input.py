@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hostile_atlases import ATLASES, good_atlas
 from hostile_files import FILES
 from hostile_pickles import PICKLES
 
 from knowscape.corpus.confined import memory_limit
+from knowscape.corpus.document import Corpus, Document
+from knowscape.page.payload import PayloadDocuments, write_payload
+from knowscape.store.atlas import AtlasFolder
 
 if not sys.platform.startswith("linux"):
     pytest.skip("memory is measured as Linux tells it", allow_module_level=True)
@@ -184,6 +188,44 @@ def test_the_error_names_the_limit_or_the_fault(world: dict[str, Any], name: str
 
 def test_the_hostile_parquet_file_is_as_small_as_was_said(world: dict[str, Any]) -> None:
     assert world["sizes"]["parquet-100-gigabytes-in-4-kilobytes"] < 20_000
+
+
+NASTY = ["../../../x", "/tmp/x", "..", ".", "", "a\nb", "x" * 5000, "~", "\x1b[2J", "-rf", "a/../../b", "C:\\x", "%2e"]
+
+
+def test_no_path_is_made_of_an_id_or_a_title_and_a_harmless_one_of_a_name(tmp_path: Path) -> None:
+    root = tmp_path / "a" / "b" / "c"
+    atlas = good_atlas(root / "x.atlas")
+    for name in NASTY:
+        folder = AtlasFolder(atlas)
+        for path in (folder.map(name), *(folder.vectors(name, print_).parts.folder for print_ in NASTY)):
+            assert path.resolve().parent.parent == atlas.resolve()
+            path.mkdir(parents=True, exist_ok=True)
+    corpus = Corpus.from_documents(Document(name or "none", f"text {name}", name, name) for name in NASTY)
+    with AtlasFolder(atlas).corpus.writing() as writer:
+        writer.replace(corpus.table, {"kind": "corpus", "digest": corpus.digest})
+    count = len(NASTY)
+    write_payload(
+        atlas / "page" / "data",
+        head={"title": NASTY[0]},
+        documents=PayloadDocuments(corpus.titles, corpus.texts, corpus.urls, corpus.ids),
+        coordinates=np.zeros((count, 2), np.float32),
+        recall=np.zeros(count, np.float32),
+        finest_region=np.zeros(count, np.int32),
+        levels=[],
+        questions=[{"id": name} for name in NASTY],
+    )
+    assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(atlas)} == {root, *root.parents[:2]}
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", path.name) for path in atlas.rglob("*"))
+
+
+def test_a_command_on_a_hostile_file_ends_with_one_line_and_no_traceback(knowscape: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.pkl").write_bytes(PICKLES["call-\\x1b[31mos.sys\\x1b[2Jtem"](str(tmp_path / "mark")))
+    done = knowscape("inspect", tmp_path / "x.pkl")
+    assert done.returncode == 2
+    assert "which is not data" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 def test_figures(world: dict[str, Any]) -> None:
