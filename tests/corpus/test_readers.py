@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import json
+import lzma
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -299,3 +301,90 @@ def test_real_corpora_are_read_whole(name: str) -> None:
     expected = {"wikipedia-excerpts": 24_403, "mixed-250k": 250_000, "corpus": 5_183}[path.stem]
     corpus = read_corpus(path)
     assert (len(corpus), rules(corpus)) == (expected, {})
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("\u2066a\u2069\u2067b", "ab"),
+        ("\x1b]0;owned\x07 \x9b2J", "]0;owned 2J"),
+        ("pay\u200bpal\ufeff", "paypal"),
+        ("two\r\nlines\u2028more", "two lines more"),
+        ("\u0646\u0631\u0645\u200c\u0627\u0641", "\u0646\u0631\u0645\u200c\u0627\u0641"),
+        ("\u05e9\u05dc\u05d5\u05dd\u200f!", "\u05e9\u05dc\u05d5\u05dd\u200f!"),
+        ("👩\u200d🚀 [/b]", "👩\u200d🚀 [/b]"),
+    ],
+)
+def test_titles_lose_what_changes_how_they_look_and_keep_what_spelling_needs(
+    tmp_path: Path, title: str, kept: str
+) -> None:
+    corpus = read_corpus(write(tmp_path / "r.jsonl", lines([{"title": title, "text": "a"}])))
+    assert corpus.titles == [kept]
+    counted = {} if kept == title else {"control or direction characters removed from a title": 1}
+    assert rules(corpus) == counted
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://example.org/a?b=c:d", "https://example.org/a?b=c:d"),
+        ("HTTP://example.org", "HTTP://example.org"),
+        ("/wiki/Sun", "/wiki/Sun"),
+        ("javascript:alert(1)", ""),
+        ("java\u200bscript:alert(1)", ""),
+        (" DATA:text/html,x", ""),
+        ("file:///etc/passwd", ""),
+    ],
+)
+def test_addresses_lead_to_the_web_or_are_removed(tmp_path: Path, url: str, kept: str) -> None:
+    corpus = read_corpus(write(tmp_path / "r.jsonl", lines([{"url": url, "text": "a"}])))
+    assert corpus.urls == [kept]
+    assert ("address that does not lead to the web removed" in rules(corpus)) == (not kept)
+
+
+def test_texts_lose_control_characters_and_keep_their_lines(tmp_path: Path) -> None:
+    corpus = read_corpus(write(tmp_path / "r.jsonl", lines([{"text": "a\x1b[2J\tb\r\nc\x0cd\u202ee"}])))
+    assert corpus.texts == ["a[2J\tb\r\nc\nd\u202ee"]
+    assert rules(corpus) == {"control characters removed from a text": 1}
+
+
+def test_ids_are_data_and_stay_as_they_are_but_for_their_length(tmp_path: Path) -> None:
+    rows = [{"id": name, "text": name} for name in ("../../x", "/etc/passwd", "a\nb", "x" * 1001)]
+    corpus = read_corpus(write(tmp_path / "r.jsonl", lines(rows)))
+    assert corpus.ids[:3] == ["../../x", "/etc/passwd", "a\nb"]
+    assert len(corpus.ids[3]) == 64
+    assert rules(corpus) == {"id over 1,000 characters replaced by its digest": 1}
+
+
+def test_metadata_nested_too_deep_is_left_out_and_the_rest_is_kept(tmp_path: Path) -> None:
+    row = '{"text": "a", "year": 1, "deep": ' + "[" * 200 + "]" * 200 + "}\n"
+    corpus = read_corpus(write(tmp_path / "r.jsonl", row))
+    assert corpus[0].metadata == {"year": 1}
+    assert rules(corpus) == {"metadata nested deeper than 64 left out": 1}
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.jsonl")
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        read_corpus(tmp_path / "r.jsonl")
+
+
+@pytest.mark.parametrize("preset", [0, 9])
+def test_xz_archives_are_read_also_one_behind_the_other(tmp_path: Path, preset: int) -> None:
+    halves = [lzma.compress(lines([row]).encode(), preset=preset) for row in ROWS]
+    assert read_corpus(write(tmp_path / "r.jsonl.xz", b"".join(halves) + b"\0" * 8)).ids == ["a", "b"]
+    assert rules(read_corpus(write(tmp_path / "r.jsonl.xz", halves[0] + halves[1][:-20]))).keys() == {
+        "TRUNCATED: the rest could not be read"
+    }
+
+
+def test_an_object_with_one_array_gives_its_items_whatever_else_it_holds(tmp_path: Path) -> None:
+    value = {
+        "about": {"text": "no", "list": [1, {"text": "no"}]},
+        "rows": [{**ROWS[0], "tags": [["x"], {}]}],
+        "n": None,
+    }
+    corpus = read_corpus(write(tmp_path / "r.json", json.dumps(value)))
+    assert corpus.ids == ["a"]
+    assert corpus[0].metadata == {"year": 1, "tags": [["x"], {}]}

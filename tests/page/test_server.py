@@ -17,6 +17,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "page").mkdir()
     (root / "page" / "index.html").write_text("<p>map</p>")
     (root / "secret").write_text("secret")
+    (root / "page" / "link").symlink_to(root / "secret")
+    (root / "page" / "folder").symlink_to(root)
     return root / "page"
 
 
@@ -65,7 +67,10 @@ def test_a_foreign_origin_is_refused(port: int, origin: str) -> None:
     assert ask(port, "/", origin=origin)[0] == 403
 
 
-@pytest.mark.parametrize("path", ["/../secret", "/..%2fsecret", "//etc/passwd", "/%2e%2e/secret", "/..\\secret"])
+@pytest.mark.parametrize(
+    "path",
+    ["/../secret", "/..%2fsecret", "//etc/passwd", "/%2e%2e/secret", "/..\\secret", "/link", "/folder/secret"],
+)
 def test_nothing_outside_the_page_is_served(port: int, path: str) -> None:
     status, _, body = ask(port, path)
     assert status == 404

@@ -94,3 +94,23 @@ def test_real_questions_are_read(name: str, count: int) -> None:
     if not path.exists():
         pytest.skip(f"{name} is not beside this checkout")
     assert len(read_questions(path)) >= count
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"question": [["a"]]}, "where words are expected"),
+        ({"topic": {"a": 1}}, "where words are expected"),
+        ({"x": 10**400}, "up to a million"),
+        ({"x": 1e300}, "up to a million"),
+    ],
+)
+def test_what_is_no_words_and_no_place_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        read_questions(write(tmp_path / "q.json", [{**GOOD, **change}]))
+
+
+def test_words_lose_what_changes_how_they_look(tmp_path: Path) -> None:
+    item = {**GOOD, "question": "Which\u202e is\na \x1bstar?", "options": [0, False, "a\u200b", "b"]}
+    question = read_questions(write(tmp_path / "q.json", [item]))[0]
+    assert (question.question, question.options) == ("Which is\na star?", ("0", "False", "a", "b"))

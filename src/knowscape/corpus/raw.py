@@ -70,7 +70,7 @@ PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": _open_xz}
 class _Unfolding(io.RawIOBase):
     """A packed file that may not unfold without end."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: Any, path: Path) -> None:
         self._file, self._path = file, path
         self._most = self._left = unfolded_limit(path.stat().st_size)
 
@@ -78,7 +78,8 @@ class _Unfolding(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
+        # Not `read`, which would lose what came before the damage.
+        data: bytes = self._file.read1(len(buffer))
         self._left -= len(data)
         if self._left < 0:
             raise UsageError(

@@ -22,6 +22,7 @@ __all__ = ["AllowListUnpickler", "main", "records", "unpickled_lines"]
 
 _DEEPEST = 64
 _MOST_AXES = 32
+_MOST_VALUES = 1_000_000
 # Booleans, integers, floats, complex numbers, bytes, strings, objects and times, by kind and bytes.
 _CODE = re.compile(r"[biufcSUOMm][0-9]{1,9}")
 _UNIT = re.compile(r"(?:[YMWDhms]|[munpfa]s)")
@@ -199,9 +200,24 @@ def _write_records(_: int, file: IO[bytes], out: IO[bytes]) -> None:
     value = AllowListUnpickler(io.BytesIO(file.read())).load()
     try:
         for record in records(value):
+            _check_size(record)
             out.write(json.dumps(record, default=_json_value).encode() + b"\n")
     except RecursionError:
         raise RefusedError(f"it nests deeper than {_DEEPEST}") from None
+
+
+def _check_size(record: dict[str, Any]) -> None:
+    """Raise RefusedError for a record of references that multiply, or that leads back to itself."""
+    left, count = list(record.values()), 0
+    while left:
+        inner = left.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            raise RefusedError(f"a record holds over {_MOST_VALUES:,} values")
+        if isinstance(inner, dict):
+            left += inner.values()
+        elif isinstance(inner, list | tuple):
+            left += inner
 
 
 def main() -> int:
