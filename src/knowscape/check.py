@@ -247,7 +247,9 @@ class _Check:
         listed = self._try(lambda: read_signed(page / "files.json"))
         for name, digest in (listed or {}).get("files", {}).items():
             path = page / name
-            if not path.is_file():
+            if not path.resolve().is_relative_to(page.resolve()):
+                self._add([Fault("mismatch", page / "files.json", f"names a file outside the page: {name}", _PAGE)])
+            elif not path.is_file():
                 self._add([Fault("missing", path, "is missing", _PAGE)])
             elif self._full and sha256_file(path) != digest:
                 self._add([Fault("damaged", path, "does not have the SHA-256 that files.json names", _PAGE)])

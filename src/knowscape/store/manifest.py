@@ -164,11 +164,11 @@ class PartFolder:
             rows = pq.read_metadata(path).num_rows
             if rows != part.rows:
                 raise DamageError(damage(path, f"has {rows:,} rows, its manifest says {part.rows:,}"))
+            return examine(part) if examine is not None else []
         except DamageError as error:
             return [error.fault or damage(path, f"is damaged: {error}")]
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, KeyError) as error:
             return [damage(path, f"is damaged: {error}")]
-        return examine(part) if examine is not None else []
 
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:

@@ -159,16 +159,13 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
     """Return the faults of a part's vectors, a few thousand rows at a time, and its text digests."""
     digests: list[str] = []
     marks: list[dict[str, NDArray[np.bool_]]] = []
-    try:
-        for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
-            vectors = as_matrix(batch["vector"])
-            if vectors.shape[1] != about["dimension"]:
-                says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
-                return [damage(path, says, "value")], []
-            marks.append(bad_values(vectors, normalised=about["normalised"]))
-            digests += batch["text_digest"].to_pylist()
-    except (OSError, pa.ArrowException, KeyError, DamageError) as error:
-        return [damage(path, f"holds no vectors that can be read: {error}")], []
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
+        vectors = as_matrix(batch["vector"])
+        if vectors.shape[1] != about["dimension"]:
+            says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
+            return [damage(path, says, "value")], []
+        marks.append(bad_values(vectors, normalised=about["normalised"]))
+        digests += batch["text_digest"].to_pylist()
     faults = []
     for what in marks[0] if marks else ():
         bad = np.concatenate([mark[what] for mark in marks])
