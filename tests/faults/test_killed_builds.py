@@ -14,7 +14,7 @@ import pytest
 from drill import World, rows, world
 from zygote import SLICE
 
-KILLS, FEW_KILLS = 300, 10
+KILLS, FEW_KILLS = 300, 8
 PAUSE = 0.004
 # After so many kills the atlas is begun anew, so that they fall into all stages alike.
 KILLS_OF_ONE = 10

@@ -9,7 +9,7 @@ import pytest
 
 from knowscape.store.manifest import PartFolder
 
-WRITERS, COMMITS, FEW_COMMITS = 8, 500, 20
+WRITERS, COMMITS, FEW_COMMITS = 8, 500, 12
 WRITE = """
 import random, sys, time
 from pathlib import Path
@@ -25,7 +25,7 @@ while done < count:
     except KnowscapeError as error:
         assert "is being written by" in str(error), error
         refused += 1
-        time.sleep(random.uniform(0, 0.02))
+        time.sleep(random.uniform(0, 0.08))
         continue
     done += 1
     print("stored", f"{name}-{done - 1}", flush=True)
@@ -53,7 +53,7 @@ def drill(folder: Path, commits: int) -> None:
         assert len(names) == len(set(names)) >= seen
         assert set(stored) <= set(names), "a reader does not see what was stored before it began"
         seen, reads = len(names), reads + 1
-        time.sleep(0.01)
+        time.sleep(0.1)
     assert [process.returncode for process in processes] == [0] * WRITERS
     table, acknowledged, refused = parts.read(), said(folder, "stored"), said(folder, "refused")
     assert table is not None

@@ -14,7 +14,7 @@ import pytest
 from disks import LOG_FLUSH, NO_LOG_FLUSH, Disk, disk
 from drill import World, world
 
-CUTS, FEW_CUTS = 200, 8
+CUTS, FEW_CUTS = 200, 5
 PAUSE = 0.002
 
 
@@ -107,4 +107,4 @@ def test_what_a_command_finds_done_survives_the_power_cut_that_follows(build: Wo
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_what_a_command_finds_done_survives_here_and_there(build: World, tmp_path: Path) -> None:
     with disk(tmp_path) as there:
-        assert syncs(build, there, 23) >= 2
+        assert syncs(build, there, 30) >= 2

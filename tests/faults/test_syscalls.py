@@ -22,7 +22,7 @@ CALLS = (
 )  # fmt: skip
 # ESTALE is what a network disk says that was away meanwhile.
 ERRORS = ("EIO", "ENOSPC", "ESTALE")
-FEWER = 16
+FEWER = 12
 LINE = re.compile(r"(?P<call>\w+)\((?P<rest>.*)")
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
