@@ -49,9 +49,12 @@ def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
                 source = _latest_text(page, file)
             except StopIteration:
                 return
-            except (MalformedXML, ParseError, *CUT_OFF) as error:
+            except (MalformedXML, ParseError, ValueError, *CUT_OFF) as error:  # an id that is no number, say
                 report.count("TRUNCATED: the rest could not be read", f"after record {report.read}: {error}")
                 return
+            if not page.title:
+                report.count("page without a title skipped", f"record {report.read}")
+                continue
             if page.redirect is not None or page.namespace:
                 report.count("redirect or page of another namespace, skipped", str(page.title))
                 continue

@@ -59,7 +59,9 @@ class AtlasFolder:
             models = info.get("models", {})
             if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
                 raise ValueError("its models are not names with fingerprints")
-        except (ValueError, AttributeError) as error:
+            if not isinstance(info.get("model"), str | None):
+                raise ValueError("its model is no name")
+        except (ValueError, AttributeError, RecursionError) as error:
             raise DamageError(f"{self.path / 'atlas.json'} is damaged: {error}") from error
         return dict(info)
 

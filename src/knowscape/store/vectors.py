@@ -116,6 +116,8 @@ def _refuse_absurd(vectors: NDArray[np.float32], parts: PartFolder) -> None:
 
 
 def _check_rows(table: pa.Table, name: str, about: Mapping[str, Any], seen: set[str]) -> list[str]:
+    if not {"text_digest", "vector"} <= set(table.column_names):
+        return [f"{name}: the column text_digest or vector is missing."]
     vectors = _matrix(table["vector"].combine_chunks())
     faults = []
     if vectors.shape[1] != about["dimension"]:
