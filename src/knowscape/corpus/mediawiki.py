@@ -49,12 +49,10 @@ def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
                 source = _latest_text(page, file)
             except StopIteration:
                 return
-            except (MalformedXML, ParseError, ValueError, *CUT_OFF) as error:  # an id that is no number, say
+            # An id that is no number is a ValueError of the library, a page without a title an AttributeError.
+            except (MalformedXML, ParseError, ValueError, AttributeError, *CUT_OFF) as error:
                 report.count("TRUNCATED: the rest could not be read", f"after record {report.read}: {error}")
                 return
-            if not page.title:
-                report.count("page without a title skipped", f"record {report.read}")
-                continue
             if page.redirect is not None or page.namespace:
                 report.count("redirect or page of another namespace, skipped", str(page.title))
                 continue
