@@ -11,7 +11,7 @@ from pathlib import Path
 
 from knowscape.atlas import open_atlas
 from knowscape.corpus.readers import read_corpus
-from knowscape.errors import KnowscapeError
+from knowscape.errors import DamageError, KnowscapeError
 from knowscape.quiz.questions import read_questions
 
 EVENTS = {
@@ -42,7 +42,7 @@ def read(name: str, path: Path) -> object:
         return {**corpus.report.to_json(), **shown}
     atlas = open_atlas(path)
     if faults := atlas.check(full=True):
-        return faults
+        raise DamageError(" ".join(faults))  # `knowscape check` ends with the same code
     return [len(atlas.corpus), len(atlas.questions), atlas.vectors().shape]
 
 

@@ -49,7 +49,8 @@ def read_mediawiki(path: Path, report: ReadReport) -> Iterator[Record]:
                 source = _latest_text(page, file)
             except StopIteration:
                 return
-            except (MalformedXML, ParseError, *CUT_OFF) as error:
+            # An id that is no number is a ValueError of the library, a page without a title an AttributeError.
+            except (MalformedXML, ParseError, ValueError, AttributeError, *CUT_OFF) as error:
                 report.count("TRUNCATED: the rest could not be read", f"after record {report.read}: {error}")
                 return
             if page.redirect is not None or page.namespace:

@@ -63,6 +63,7 @@ def read_parquet(path: Path, report: ReadReport) -> Iterator[Record]:
         try:
             for batch in pa.ipc.open_stream(output):
                 yield from _rows(batch, report)
+            output.read()  # the stream is closed properly where its writer failed: the end of the output says so
         except (pa.ArrowException, OSError, RefusedError) as error:
             if not report.read:
                 raise UsageError(f"{path} is no readable Parquet file (is it cut off?): {error}") from error

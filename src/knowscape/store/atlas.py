@@ -68,6 +68,8 @@ class AtlasFolder:
         models = info.get("models", {})
         if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
             raise DamageError(damage(path, "is damaged: its models are not names with fingerprints"))
+        if not isinstance(info.get("model"), str | None):
+            raise DamageError(damage(path, "is damaged: its model is no name"))
         return info
 
     def update(self, changes: dict[str, Any]) -> None:
