@@ -32,7 +32,7 @@ from knowscape.progress import SILENT, Progress
 from knowscape.quiz.questions import Question, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
-from knowscape.store.manifest import write_part
+from knowscape.store.parts import write_part
 from knowscape.store.signed import sha256_json
 
 __all__ = [

@@ -21,7 +21,8 @@ from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import Part, PartFolder, damage
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import Part, damage
 from knowscape.store.signed import read_signed, sha256_json
 from knowscape.store.vectors import VectorStore, named_rows
 

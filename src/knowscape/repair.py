@@ -18,8 +18,9 @@ from knowscape.errors import DamageError, Fault, KnowscapeError, first_line
 from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import Part, PartFolder, bears_its_digest
+from knowscape.store.manifest import PartFolder
 from knowscape.store.mend import describe, mend_vectors
+from knowscape.store.parts import Part, bears_its_digest
 from knowscape.store.signed import read_signed
 from knowscape.store.vectors import VectorStore
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from knowscape.corpus.document import Corpus, Document
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import write_part
+from knowscape.store.parts import write_part
 
 __all__ = ["ATLASES", "good_atlas"]
 

@@ -39,7 +39,8 @@ from knowscape.build import MapOptions
 from knowscape.embed.run import Commits
 from knowscape.encoders import static
 from knowscape.maps.layout import LayoutOptions
-from knowscape.store.manifest import Part, PartWriter
+from knowscape.store.manifest import PartWriter
+from knowscape.store.parts import Part
 
 SLICE = 16
 

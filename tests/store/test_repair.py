@@ -19,7 +19,7 @@ from knowscape.errors import KnowscapeError
 from knowscape.quiz.questions import Question
 from knowscape.repair import Repaired, repair
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import write_part
+from knowscape.store.parts import write_part
 
 COUNT, STEP = 60, 20
 Harm = Callable[[Path], object]

@@ -12,7 +12,8 @@ import pytest
 
 from knowscape.errors import KnowscapeError
 from knowscape.store import manifest
-from knowscape.store.manifest import Part, PartFolder, PartWriter
+from knowscape.store.manifest import PartFolder, PartWriter
+from knowscape.store.parts import Part
 
 START = """
 import sys, time

@@ -15,7 +15,8 @@ from knowscape.maps.neighbours import NeighbourGraph, nearest
 from knowscape.maps.quality import DEPTHS, MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
-from knowscape.store.manifest import Part, PartFolder, write_part
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import Part, write_part
 from knowscape.store.signed import read_signed, write_signed
 
 __all__ = ["KnowledgeMap", "make_map", "question_region"]

@@ -15,8 +15,9 @@ from knowscape.merge.sources import Group
 from knowscape.merge.vectors import Vectors
 from knowscape.quiz.questions import Question
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import Part, PartFolder
+from knowscape.store.manifest import PartFolder
 from knowscape.store.merge import Candidate, rewrite
+from knowscape.store.parts import Part
 
 __all__ = ["Merged", "Plan", "commit", "told"]
 

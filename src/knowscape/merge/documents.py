@@ -16,8 +16,8 @@ from knowscape.merge.faults import Fault, some
 from knowscape.merge.sources import threads
 from knowscape.quiz.questions import Question, read_questions
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import write_part
 from knowscape.store.merge import Candidate, Union, candidates, damage, distinct, read_blocks
+from knowscape.store.parts import write_part
 
 __all__ = ["Documents", "put_aside", "union_of_documents", "union_of_questions"]
 

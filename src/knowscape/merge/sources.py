@@ -17,8 +17,8 @@ from knowscape.errors import KnowscapeError, UsageError
 from knowscape.merge.faults import Fault
 from knowscape.merge.look import Look
 from knowscape.store.atlas import AtlasFolder
-from knowscape.store.manifest import write_tables
 from knowscape.store.merge import Candidate, candidates
+from knowscape.store.parts import write_tables
 from knowscape.store.vectors import VectorStore, vector_schema, vector_table
 
 __all__ = ["Group", "Sources", "checkpoint_group", "open_sources", "store_groups", "threads", "why_no_positions"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from knowscape.errors import DamageError, UsageError
 from knowscape.files import foreign_entries
-from knowscape.store.manifest import PartFolder, damage
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import damage
 from knowscape.store.signed import read_signed, write_signed
 from knowscape.store.vectors import VectorStore
 

@@ -8,40 +8,40 @@ import hashlib
 import json
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import link_new, make_folder, sha256_file, storing, sync_folder, sync_names, write_named
+from knowscape.files import link_new, make_folder, sha256_file, storing, sync_folder, sync_names
 from knowscape.store.lock import locked
+from knowscape.store.parts import (
+    Part,
+    bears_its_digest,
+    check_length,
+    damage,
+    digest_fault,
+    read_part,
+    scan_part,
+    take_part,
+    unreadable,
+    write_part,
+)
 
-__all__ = ["FORMAT", "Part", "PartFolder", "bears_its_digest", "damage", "write_part"]
+__all__ = ["FORMAT", "PartFolder", "PartWriter"]
 
 FORMAT = 2
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _PART = re.compile(r"part-[0-9a-f]{16}\.parquet")
 _KEEP_MANIFESTS = 3
-_OTHER_DIGEST = "does not have the SHA-256 that its manifest names"
 # The folder of an atlas that holds rooms, that room, and the folder with the atlas's own name.
 _FOLDERS_ABOVE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One immutable file: its name, rows, length in bytes and SHA-256."""
-
-    file: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 class PartFolder:
@@ -82,26 +82,12 @@ class PartFolder:
                 # A writer replaced the parts several times meanwhile: read what is there now.
 
     def read_part(self, part: Part, columns: list[str] | None = None) -> pa.Table:
-        """Return one part's rows; the errors are those of `read`.
-
-        The digest is compared each time: page checksums leave Parquet's footer and page headers open, where one
-        flipped bit can change what is read without an error.
-        """
-        path = self.folder / part.file
-        self._check_length(path, part)
-        try:
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != part.sha256:
-                raise DamageError(damage(path, _OTHER_DIGEST))
-            return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        except pa.ArrowException as error:
-            raise DamageError(damage(path, f"is damaged: {error}")) from error
+        """Return one part's rows; the errors are those of `read`."""
+        return read_part(self.folder / part.file, part, columns)
 
     def scan(self, columns: list[str]) -> pa.Table | None:
         """Return some columns of all committed rows; only the pages that hold them are read and verified."""
-        tables = [_scan(self.folder / part.file, columns) for part in self.parts()]
+        tables = [scan_part(self.folder / part.file, columns) for part in self.parts()]
         return pa.concat_tables(tables) if tables else None
 
     def check(self, *, full: bool = False, examine: Callable[[Part], list[Fault]] = lambda _: []) -> list[Fault]:
@@ -158,9 +144,9 @@ class PartFolder:
     def _check_part(self, part: Part, examine: Callable[[Part], list[Fault]] | None) -> list[Fault]:
         path = self.folder / part.file
         try:
-            self._check_length(path, part)
+            check_length(path, part)
             if examine is not None and sha256_file(path) != part.sha256:
-                raise DamageError(damage(path, _OTHER_DIGEST))
+                raise DamageError(digest_fault(path))
             rows = pq.read_metadata(path).num_rows
             if rows != part.rows:
                 raise DamageError(damage(path, f"has {rows:,} rows, its manifest says {part.rows:,}"))
@@ -187,14 +173,6 @@ class PartFolder:
         Who finds rows here and does nothing for them any more calls this, and takes them as done when it returns.
         """
         sync_names(self.folder, _FOLDERS_ABOVE)
-
-    def _check_length(self, path: Path, part: Part) -> None:
-        try:
-            length = path.stat().st_size
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if length != part.bytes:
-            raise DamageError(damage(path, f"has {length:,} bytes, its manifest says {part.bytes:,}"))
 
     def _latest(self) -> int | None:
         return max(self._numbers(), default=None)
@@ -234,7 +212,7 @@ class PartFolder:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamageError(damage(path, f"is damaged: {error}")) from error
         return manifest
@@ -275,7 +253,7 @@ class PartWriter:
             return 0
         here = {part.file for part in _parts(before)}
         with storing(folder):
-            copied = sum(not _take(path, folder, part) for path, part in files if part.file not in here)
+            copied = sum(not take_part(path, folder, part) for path, part in files if part.file not in here)
         sync_folder(folder)
         self._publish(number + 1, about, parts)
         return copied
@@ -309,99 +287,6 @@ class PartWriter:
             path.unlink(missing_ok=True)
 
 
-class _Digesting:
-    """A binary file that counts and digests what passes, so that no part is read again after writing."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.digest, self.bytes = file, hashlib.sha256(), 0
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data)
-        self.digest.update(view)
-        self.bytes += view.nbytes
-        self._file.write(view)
-        return view.nbytes
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        """Leave the file open: `write_named` syncs it first."""
-
-
-def write_part(folder: Path, table: pa.Table) -> Part:
-    """Write `table` durably as `part-<digest>.parquet` and return its description."""
-    return write_tables(folder, table.schema, [table])
-
-
-def write_tables(folder: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> Part:
-    """Write one part as `write_part` does, a table at a time, none of which needs to stay in memory."""
-    parts = []
-
-    def write(file: IO[bytes]) -> str:
-        sink, rows = _Digesting(file), 0
-        with pq.ParquetWriter(
-            sink, schema, compression="zstd", write_page_checksum=True, use_dictionary=False
-        ) as writer:
-            for table in tables:
-                writer.write_table(table)
-                rows += table.num_rows
-        digest = sink.digest.hexdigest()
-        parts.append(Part(f"part-{digest[:16]}.parquet", rows, sink.bytes, digest))
-        return parts[0].file
-
-    write_named(folder, write)
-    return parts[0]
-
-
-def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Fault:
-    """Return the fault of a file of an atlas that the repair can deal with."""
-    return Fault(kind, path, says, "See what else is damaged, and mend it, with: knowscape check ATLAS --repair", rows)
-
-
-def bears_its_digest(part: Path) -> bool:
-    """Return whether a part, named by the begin of its SHA-256, holds what was written."""
-    return part.is_file() and sha256_file(part).startswith(part.stem.removeprefix("part-"))
-
-
-def _scan(path: Path, columns: list[str]) -> pa.Table:
-    try:
-        return pq.read_table(path, columns=columns, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise DamageError(damage(path, f"is damaged: {error}")) from error
-
-
-def _take(path: Path, folder: Path, part: Part) -> bool:
-    """Give `folder` a part that lies elsewhere, durably; False where it had to be copied."""
-    temporary = folder / f".tmp-{os.getpid()}-{part.file}"
-    try:
-        os.link(path.resolve(), temporary)
-    except OSError:  # another disk, or one without links
-        _copy(path, folder, part)
-        return False
-    try:
-        with temporary.open("rb") as file:  # whoever brought it here may not have synced it
-            os.fsync(file.fileno())
-        temporary.replace(folder / part.file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return True
-
-
-def _copy(path: Path, folder: Path, part: Part) -> None:
-    def write(file: IO[bytes]) -> str:
-        sink = _Digesting(file)
-        with path.open("rb") as source:
-            shutil.copyfileobj(source, sink, 1 << 20)
-        if sink.digest.hexdigest() != part.sha256:
-            raise DamageError(damage(path, _OTHER_DIGEST))
-        return part.file
-
-    write_named(folder, write)
-
-
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:
     return [Part(**part) for part in manifest["parts"]]
 
@@ -420,13 +305,3 @@ def _check_body(manifest: Mapping[str, Any]) -> None:
 def _body_digest(manifest: Mapping[str, Any]) -> str:
     body = {key: manifest[key] for key in ("format", "about", "parts")}
     return hashlib.sha256(json.dumps(body, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
-
-
-def _unreadable(path: Path, error: OSError) -> KnowscapeError:
-    """Return the error for a file that cannot be read: damage, unless the file system is to blame."""
-    if StorageError.explains(error):
-        return StorageError.of(error, path)
-    missing = isinstance(error, FileNotFoundError)
-    return DamageError(
-        damage(path, "is missing" if missing else f"is damaged: {error}", "missing" if missing else "damaged")
-    )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from knowscape.errors import DamageError
 from knowscape.files import sha256_file
-from knowscape.store.manifest import Part, PartFolder, bears_its_digest, write_part
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import Part, bears_its_digest, write_part
 from knowscape.store.vectors import as_matrix, bad_values
 
 __all__ = ["describe", "mend_vectors"]

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.files import sha256_file
-from knowscape.store.manifest import Part, PartFolder, write_tables
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import Part, write_tables
 from knowscape.store.vectors import as_matrix
 
 __all__ = ["Candidate", "Union", "candidates", "damage", "distinct", "read_blocks", "rewrite", "vectors_at"]

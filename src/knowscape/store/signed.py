@@ -8,7 +8,8 @@ from typing import Any
 
 from knowscape.errors import DamageError, KnowscapeError, StorageError
 from knowscape.files import write_json
-from knowscape.store.manifest import FORMAT, damage
+from knowscape.store.manifest import FORMAT
+from knowscape.store.parts import damage
 
 __all__ = ["read_signed", "sha256_json", "write_signed"]
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError, Fault, KnowscapeError
-from knowscape.store.manifest import Part, PartFolder, damage
+from knowscape.store.manifest import PartFolder
+from knowscape.store.parts import Part, damage
 from knowscape.store.signed import read_signed, write_signed
 
 __all__ = ["VectorStore", "as_matrix", "bad_values", "named_rows", "vector_schema", "vector_table"]

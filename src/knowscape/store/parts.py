@@ -1,0 +1,175 @@
+"""Parts: immutable Parquet files that are named by their content, and how they are written, read and found damaged."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
+from knowscape.files import sha256_file, write_named
+
+__all__ = [
+    "Part",
+    "bears_its_digest",
+    "check_length",
+    "damage",
+    "digest_fault",
+    "read_part",
+    "scan_part",
+    "take_part",
+    "unreadable",
+    "write_part",
+    "write_tables",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One immutable file: its name, rows, length in bytes and SHA-256."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Fault:
+    """Return the fault of a file of an atlas that the repair can deal with."""
+    return Fault(kind, path, says, "See what else is damaged, and mend it, with: knowscape check ATLAS --repair", rows)
+
+
+def digest_fault(path: Path) -> Fault:
+    """Return the fault of a part that is not what was committed."""
+    return damage(path, "does not have the SHA-256 that its manifest names")
+
+
+def unreadable(path: Path, error: OSError) -> KnowscapeError:
+    """Return the error for a file that cannot be read: damage, unless the file system is to blame."""
+    if StorageError.explains(error):
+        return StorageError.of(error, path)
+    missing = isinstance(error, FileNotFoundError)
+    return DamageError(
+        damage(path, "is missing" if missing else f"is damaged: {error}", "missing" if missing else "damaged")
+    )
+
+
+def check_length(path: Path, part: Part) -> None:
+    """Raise DamageError where a part is missing or longer or shorter than it was."""
+    try:
+        length = path.stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if length != part.bytes:
+        raise DamageError(damage(path, f"has {length:,} bytes, its manifest says {part.bytes:,}"))
+
+
+def read_part(path: Path, part: Part, columns: list[str] | None = None) -> pa.Table:
+    """Return a part's rows; DamageError where it is missing or is not what was committed.
+
+    The digest is compared each time: page checksums leave Parquet's footer and page headers open, where one
+    flipped bit can change what is read without an error.
+    """
+    check_length(path, part)
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != part.sha256:
+            raise DamageError(digest_fault(path))
+        return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except pa.ArrowException as error:
+        raise DamageError(damage(path, f"is damaged: {error}")) from error
+
+
+class _Digesting:
+    """A binary file that counts and digests what passes, so that no part is read again after writing."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest, self.bytes = file, hashlib.sha256(), 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self.digest.update(view)
+        self.bytes += view.nbytes
+        self._file.write(view)
+        return view.nbytes
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Leave the file open: `write_named` syncs it first."""
+
+
+def write_part(folder: Path, table: pa.Table) -> Part:
+    """Write `table` durably as `part-<digest>.parquet` and return its description."""
+    return write_tables(folder, table.schema, [table])
+
+
+def write_tables(folder: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> Part:
+    """Write one part as `write_part` does, a table at a time, none of which needs to stay in memory."""
+    parts = []
+
+    def write(file: IO[bytes]) -> str:
+        sink, rows = _Digesting(file), 0
+        with pq.ParquetWriter(
+            sink, schema, compression="zstd", write_page_checksum=True, use_dictionary=False
+        ) as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
+        digest = sink.digest.hexdigest()
+        parts.append(Part(f"part-{digest[:16]}.parquet", rows, sink.bytes, digest))
+        return parts[0].file
+
+    write_named(folder, write)
+    return parts[0]
+
+
+def bears_its_digest(part: Path) -> bool:
+    """Return whether a part, named by the begin of its SHA-256, holds what was written."""
+    return part.is_file() and sha256_file(part).startswith(part.stem.removeprefix("part-"))
+
+
+def scan_part(path: Path, columns: list[str]) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise DamageError(damage(path, f"is damaged: {error}")) from error
+
+
+def take_part(path: Path, folder: Path, part: Part) -> bool:
+    """Give `folder` a part that lies elsewhere, durably; False where it had to be copied."""
+    temporary = folder / f".tmp-{os.getpid()}-{part.file}"
+    try:
+        os.link(path.resolve(), temporary)
+    except OSError:  # another disk, or one without links
+        _copy(path, folder, part)
+        return False
+    try:
+        with temporary.open("rb") as file:  # whoever brought it here may not have synced it
+            os.fsync(file.fileno())
+        temporary.replace(folder / part.file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _copy(path: Path, folder: Path, part: Part) -> None:
+    def write(file: IO[bytes]) -> str:
+        sink = _Digesting(file)
+        with path.open("rb") as source:
+            shutil.copyfileobj(source, sink, 1 << 20)
+        if sink.digest.hexdigest() != part.sha256:
+            raise DamageError(digest_fault(path))
+        return part.file
+
+    write_named(folder, write)
