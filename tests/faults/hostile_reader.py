@@ -42,7 +42,7 @@ def read(name: str, path: Path) -> object:
         return {**corpus.report.to_json(), **shown}
     atlas = open_atlas(path)
     if faults := atlas.check(full=True):
-        raise DamageError(" ".join(faults))  # `knowscape check` ends with the same code
+        raise DamageError(" ".join(map(str, faults)))  # `knowscape check` ends with the same code
     return [len(atlas.corpus), len(atlas.questions), atlas.vectors().shape]
 
 

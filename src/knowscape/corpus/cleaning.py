@@ -59,6 +59,8 @@ def _text(value: str, report: ReadReport, where: str) -> str:
 
 def _line(field: str, value: str, report: ReadReport, where: str) -> str:
     cleaned = one_line(value)
+    if field == "url":  # browsers pass over white space in the scheme
+        cleaned = "".join(cleaned.split())
     if cleaned != value:
         report.count(f"control or direction characters removed from a {field}", where)
     scheme = _SCHEME.match(cleaned) if field == "url" else None

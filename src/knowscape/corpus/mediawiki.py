@@ -17,6 +17,7 @@ __all__ = ["plain_text", "read_mediawiki"]
 # https://www.mediawiki.org/wiki/Manual:Namespace_constants
 _FILE, _CATEGORY = 6, 14
 _MOST_EFFORT = 300_000_000
+_LONGEST_TAG = 1 << 20
 _OPENS = re.compile(r"<(?!(?:br|hr|wbr|li|dt|dd|t[rdh])\b)[A-Za-z!]|\[(?:https?:|//)", re.IGNORECASE)
 _CLOSES = re.compile(r"</|/>|-->|(?<!\])\](?!\])")
 _HEADING = re.compile(r"^=", re.MULTILINE)
@@ -108,12 +109,21 @@ def _latest_text(page: Any, file: Metered) -> str:
 
 
 class _Xml(Metered):
-    """A dump, which has no document type: that is where the entities that unfold without end are declared."""
+    """A dump, which has no document type: that is where the entities that unfold without end are declared.
 
-    _begun = False
+    Nor has it long tags, which the parser reads again from their beginning with each block.
+    """
+
+    _begun, _open = False, 0
 
     def read(self, size: int = -1) -> bytes:
         data = super().read(size)
+        opens, closes = data.rfind(b"<"), data.rfind(b">")
+        self._open = (
+            len(data) - opens if opens > closes else 0 if closes >= 0 else self._open and self._open + len(data)
+        )
+        if self._open > _LONGEST_TAG:
+            raise OSError(f"a tag is over {_LONGEST_TAG >> 20} MB long")
         if not self._begun:
             before, root, _ = data.partition(b"<mediawiki")
             self._begun = bool(root)

@@ -19,6 +19,7 @@ Record = dict[str, Any]
 LONGEST_LINE = 64 << 20
 # A line has at most so many values: each costs a hundred bytes in memory, and one in the file.
 _MOST_VALUES = 1_000_000
+_MOST_EMPTY_LINES = 10_000_000
 _SEPARATORS = (b",", b";", b"\t", b"|")
 _XZ_MEMORY = 512 << 20
 _BLOCK = 1 << 16
@@ -134,10 +135,10 @@ def decode(data: bytes, report: ReadReport, where: str) -> str:
 def read_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
     """Yield numbered lines; too long ones are skipped, a damaged archive ends the reading, and both are counted.
 
-    Too long is over 64 MB, or over a million values.
+    Too long is over 64 MB, or over a million values.  Raises UsageError for ten million empty lines in a row.
     """
     with open_bytes(path) as file:
-        number = 0
+        number = empty = 0
         while True:
             number += 1
             try:
@@ -152,6 +153,9 @@ def read_lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
             if len(line) > _MOST_VALUES and max(map(line.count, _SEPARATORS)) > _MOST_VALUES:
                 report.count("line of over a million values skipped", f"line {number}")
                 continue
+            empty = 0 if line.strip() else empty + 1
+            if empty > _MOST_EMPTY_LINES:
+                raise UsageError(f"{path} has over {_MOST_EMPTY_LINES:,} empty lines in a row, up to line {number:,}.")
             if number == 1:
                 line = _without_mark(line, path)
             if not line:
