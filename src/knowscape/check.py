@@ -24,7 +24,7 @@ from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, damage
 from knowscape.store.signed import read_signed, sha256_json
-from knowscape.store.vectors import VectorStore, named_rows
+from knowscape.store.vectors import VectorStore, row_ranges
 
 __all__ = ["check_atlas", "leftovers"]
 
@@ -160,7 +160,7 @@ class _Check:
         for batch in pq.ParquetFile(path).iter_batches(_TEXTS, columns=["text", "text_digest"]):
             pairs = zip(batch["text"].to_pylist(), batch["text_digest"].to_pylist(), strict=True)
             wrong += [sha256_text(text) != digest for text, digest in pairs]
-        says, rows = "has text digests of other texts", named_rows(np.array(wrong, bool))
+        says, rows = "has text digests of other texts", row_ranges(np.flatnonzero(wrong))
         return [Fault("mismatch", path, says, _BUILD, rows)] if any(wrong) else []
 
     def _check_questions(self) -> list[Question]:
@@ -195,7 +195,7 @@ class _Check:
         missing = np.array([digest not in done for digest in digests], bool)
         if missing.any():
             says = f"is not complete: {int(missing.sum()):,} {what}"
-            self._add([Fault("gap", store.parts.folder, says, _EMBED, named_rows(missing))])
+            self._add([Fault("gap", store.parts.folder, says, _EMBED, row_ranges(np.flatnonzero(missing)))])
 
     def _sound(self, parts: PartFolder) -> bool:
         """Return whether nothing that was found so far concerns a folder of parts."""

@@ -16,7 +16,6 @@ __all__ = [
     "foreign_entries",
     "link_new",
     "make_folder",
-    "read_json",
     "sha256_file",
     "sha256_text",
     "storing",
@@ -182,8 +181,3 @@ def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as JSON, atomically and durably."""
     content = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False).encode()
     write_atomic(path, lambda file: file.write(content))
-
-
-def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))

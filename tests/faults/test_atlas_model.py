@@ -33,7 +33,7 @@ from knowscape.encoders.load import load_encoder
 from knowscape.encoders.spec import Encoder
 from knowscape.errors import DamageError
 from knowscape.files import sha256_text
-from knowscape.merge.faults import RefusedError
+from knowscape.merge.objections import MergeRefusedError
 from knowscape.merge.run import merge
 from knowscape.repair import repair
 from knowscape.store.atlas import AtlasFolder
@@ -161,7 +161,7 @@ class AtlasAgainstDictionary(RuleBasedStateMachine):
         before = self.stored[0]
         merged = {**before, **others}
         if any(before.get(id, text) != text for id, text in others.items()):
-            with pytest.raises(RefusedError, match="duplicate id"):
+            with pytest.raises(MergeRefusedError, match="duplicate id"):
                 merge([self.folder.path, other.path], out)
             self.counts["merge refused"] += 1
             return

@@ -13,7 +13,7 @@ from shards import OTHER, checkpoint, corpus, shard, stars, tree, vectors
 
 from knowscape.corpus.readers import read_corpus
 from knowscape.errors import KnowscapeError, UsageError
-from knowscape.merge.faults import RefusedError, spans
+from knowscape.merge.objections import MergeRefusedError, spans
 from knowscape.merge.run import MergeOptions, merge
 from knowscape.quiz.questions import Question
 from knowscape.store.atlas import AtlasFolder
@@ -24,10 +24,10 @@ ALL = stars(range(60))
 WHOLE, ALONE = MergeOptions(corpus(ALL), SPEC), MergeOptions()
 
 
-def refused(tmp_path: Path, sources: list[Path], options: MergeOptions = ALONE) -> RefusedError:
+def refused(tmp_path: Path, sources: list[Path], options: MergeOptions = ALONE) -> MergeRefusedError:
     """Merge into `c`, which must fail and leave everything as it was."""
     before = tree(tmp_path)
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(MergeRefusedError) as caught:
         merge(sources, tmp_path / "deep" / "c", options)
     assert tree(tmp_path) == before
     assert not (tmp_path / "deep").exists()
@@ -267,7 +267,7 @@ def test_vectors_without_documents_ask_for_the_corpus(tmp_path: Path) -> None:
 def test_an_atlas_of_other_documents_is_not_merged_into_unless_it_is_a_source(tmp_path: Path) -> None:
     one, target = shard(tmp_path / "1", ALL[:20]), shard(tmp_path / "c", ALL[20:])
     before = tree(target)
-    with pytest.raises(RefusedError, match="documents that no source has"):
+    with pytest.raises(MergeRefusedError, match="documents that no source has"):
         merge([one], target)
     assert tree(target) == before
     merge([target, one], target)

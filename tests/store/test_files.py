@@ -1,5 +1,6 @@
 """A file is the old one or the new one, never something in between."""
 
+import json
 import random
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from knowscape.files import link_new, read_json, write_atomic, write_json
+from knowscape.files import link_new, write_atomic, write_json
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path: Path) -> N
 
     with pytest.raises(MemoryError):
         write_atomic(path, fails)
-    assert read_json(path) == {"n": 1}
+    assert json.loads(path.read_text(encoding="utf-8")) == {"n": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -38,7 +39,7 @@ def test_put_if_absent_keeps_what_was_first(tmp_path: Path) -> None:
 def test_a_text_of_any_script_comes_back(tmp_path: Path) -> None:
     value = {"title": "Солнце 太阳 🌞 \u2028", "n": [1.5, None, True]}
     write_json(tmp_path / "deep" / "a.json", value)
-    assert read_json(tmp_path / "deep" / "a.json") == value
+    assert json.loads((tmp_path / "deep" / "a.json").read_text(encoding="utf-8")) == value
 
 
 WRITE = """
@@ -61,6 +62,6 @@ def test_no_kill_leaves_half_a_file(tmp_path: Path) -> None:
             process.stdout.readline()
             time.sleep(chance.uniform(0, 0.05))
             process.send_signal(signal.SIGKILL)
-        numbers = read_json(tmp_path / "a.json")["numbers"]
+        numbers = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["numbers"]
         assert len(numbers) == 5000
         assert len(set(numbers)) == 1

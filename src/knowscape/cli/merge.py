@@ -38,7 +38,7 @@ def merge(
     """Put atlases and vectors together; parts on the same disk are linked, not copied."""
     from knowscape.cli.commands import read
     from knowscape.encoders.load import find_model
-    from knowscape.merge.faults import RefusedError
+    from knowscape.merge.objections import MergeRefusedError
     from knowscape.merge.run import MergeOptions
     from knowscape.merge.run import merge as merge_sources
     from knowscape.progress import progress_for
@@ -48,7 +48,7 @@ def merge(
     spec = find_model(model, trust_remote_code=trust_remote_code, progress=progress)[0] if model is not None else None
     try:
         merged = merge_sources(sources, out, MergeOptions(documents, spec, allow_gaps), progress=progress)
-    except RefusedError as error:
+    except MergeRefusedError as error:
         if not json:
             raise
         faults = [{"kind": fault.kind, "says": fault.says} for fault in error.faults]

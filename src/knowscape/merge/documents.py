@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.document import Corpus
 from knowscape.errors import KnowscapeError
-from knowscape.merge.faults import Fault, some
+from knowscape.merge.objections import Objection, some
 from knowscape.merge.sources import threads
 from knowscape.quiz.questions import Question, read_questions
 from knowscape.store.atlas import AtlasFolder
@@ -49,7 +49,7 @@ def put_aside(corpus: Corpus, staging: Path) -> Candidate:
 
 
 def union_of_documents(
-    first: Sequence[Candidate], atlases: Sequence[AtlasFolder], there: AtlasFolder | None, faults: list[Fault]
+    first: Sequence[Candidate], atlases: Sequence[AtlasFolder], there: AtlasFolder | None, faults: list[Objection]
 ) -> Documents:
     """Return the documents of `first` and of the atlases in order, each once.
 
@@ -67,30 +67,30 @@ def union_of_documents(
         documents, _ = _unite([*own, *given], tables, known)
         held = {each.part.sha256 for each in own}
         if not all(each.part.sha256 in held for each, _ in documents.files):
-            faults.append(Fault("target", f"{others[0][0].name} holds documents that no source has. {_NAME_IT}"))
+            faults.append(Objection("target", f"{others[0][0].name} holds documents that no source has. {_NAME_IT}"))
     return replace(documents, before=known.get(tuple(each.part.sha256 for each in own)) if own else None)
 
 
-def _parts(atlas: AtlasFolder, known: _Known, faults: list[Fault]) -> list[Candidate]:
+def _parts(atlas: AtlasFolder, known: _Known, faults: list[Objection]) -> list[Candidate]:
     """Return the parts of an atlas's corpus, and note its digest."""
     try:
         parts = candidates(atlas.corpus)
         known[tuple(each.part.sha256 for each in parts)] = atlas.corpus.about().get("digest")
     except KnowscapeError as error:
-        faults.append(Fault("damaged", str(error)))
+        faults.append(Objection("damaged", str(error)))
         return []
     return parts
 
 
-def _read_all(found: list[Candidate], faults: list[Fault]) -> dict[str, pa.Table]:
+def _read_all(found: list[Candidate], faults: list[Objection]) -> dict[str, pa.Table]:
     """Return the tables that can be read, by the SHA-256 of their parts."""
     with ThreadPoolExecutor(threads()) as pool:
         read = dict(zip(found, pool.map(_read, found), strict=True))
-    faults += [table for table in read.values() if isinstance(table, Fault)]
-    return {each.part.sha256: table for each, table in read.items() if not isinstance(table, Fault)}
+    faults += [table for table in read.values() if isinstance(table, Objection)]
+    return {each.part.sha256: table for each, table in read.items() if not isinstance(table, Objection)}
 
 
-def _unite(found: list[Candidate], tables: dict[str, pa.Table], known: _Known) -> tuple[Documents, list[Fault]]:
+def _unite(found: list[Candidate], tables: dict[str, pa.Table], known: _Known) -> tuple[Documents, list[Objection]]:
     """Return the documents of some parts in order, and the ids that stand for two texts."""
     names = [each for each in distinct(found) if each.part.sha256 in tables]
     empty = pa.table({name: pa.array([], pa.large_string()) for name in _COLUMNS})
@@ -105,18 +105,18 @@ def _unite(found: list[Candidate], tables: dict[str, pa.Table], known: _Known) -
     return Documents(files, ids, digests, digest), _clashes(union, names, whole)
 
 
-def _read(candidate: Candidate) -> pa.Table | Fault:
+def _read(candidate: Candidate) -> pa.Table | Objection:
     """Return what identifies a part's documents, once its bytes are those of the manifest."""
     if (why := damage(candidate)) is not None:
-        return Fault("damaged", why)
+        return Objection("damaged", why)
     try:
         table = pa.concat_tables(read_blocks(candidate.path, _COLUMNS)).combine_chunks()
         return pa.table({name: table[name].cast(pa.large_string()) for name in _COLUMNS})
     except (pa.ArrowException, OSError, KeyError) as error:
-        return Fault("damaged", f"{candidate.name} is not a part of a corpus: {error}")
+        return Objection("damaged", f"{candidate.name} is not a part of a corpus: {error}")
 
 
-def _clashes(union: Union, names: list[Candidate], whole: pa.Table) -> list[Fault]:
+def _clashes(union: Union, names: list[Candidate], whole: pa.Table) -> list[Objection]:
     """Return a fault for the ids that stand for two texts, with the first few of them."""
     rows, digests = union.repeats, whole["text_digest"].combine_chunks()
     others = union.origin[rows]
@@ -130,21 +130,21 @@ def _clashes(union: Union, names: list[Candidate], whole: pa.Table) -> list[Faul
         examples.append(f"{whole['id'][int(row)].as_py()!r} is {values[0]} in {where[0]} and {values[1]} in {where[1]}")
     more = f"; and {differ.sum() - _SHOWN:,} more ids" if differ.sum() > _SHOWN else ""
     says = f"one id stands for two texts (SHA-256): {'; '.join(examples)}{more}"
-    return [Fault("duplicate id", says)]
+    return [Objection("duplicate id", says)]
 
 
-def union_of_questions(atlases: Sequence[AtlasFolder], faults: list[Fault]) -> list[Question]:
+def union_of_questions(atlases: Sequence[AtlasFolder], faults: list[Objection]) -> list[Question]:
     """Return the questions of the atlases in order, each id once."""
     found: dict[str, tuple[Question, Path]] = {}
     for path in (atlas.questions() for atlas in atlases):
         try:
             questions = read_questions(path) if path.is_file() else []
         except KnowscapeError as error:
-            faults.append(Fault("damaged", str(error)))
+            faults.append(Objection("damaged", str(error)))
             continue
         clashes = [each.id for each in questions if found.setdefault(each.id, (each, path))[0] != each]
         if clashes:
             other = found[clashes[0]][1]
             says = f"{some(clashes)} of {path} stands for another question in {other}"
-            faults.append(Fault("duplicate question", says))
+            faults.append(Objection("duplicate question", says))
     return [question for question, _ in found.values()]

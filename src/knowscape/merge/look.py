@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from knowscape.merge.faults import Fault, spans
+from knowscape.merge.objections import Objection, spans
 from knowscape.store.vectors import as_matrix, bad_values
 
 __all__ = ["Look"]
@@ -33,5 +33,5 @@ class Look:
         return pa.concat_arrays([pa.array([], pa.string()), *self._keys])
 
     @property
-    def faults(self) -> list[Fault]:
-        return [Fault(what, f"{spans(np.concatenate(rows))} of {self._name}") for what, rows in self._bad.items()]
+    def faults(self) -> list[Objection]:
+        return [Objection(what, f"{spans(np.concatenate(rows))} of {self._name}") for what, rows in self._bad.items()]

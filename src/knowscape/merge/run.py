@@ -14,7 +14,7 @@ from knowscape.errors import UsageError
 from knowscape.files import sha256_text
 from knowscape.merge.commit import Merged, Plan, commit, told
 from knowscape.merge.documents import Documents, put_aside, union_of_documents, union_of_questions
-from knowscape.merge.faults import Fault, RefusedError
+from knowscape.merge.objections import MergeRefusedError, Objection
 from knowscape.merge.sources import Group, Sources, checkpoint_group, open_sources, store_groups, why_no_positions
 from knowscape.merge.vectors import Owner, Vectors, union_of_vectors
 from knowscape.progress import SILENT, Progress
@@ -43,7 +43,7 @@ def merge(
 ) -> Merged:
     """Make the atlas `out` from atlases, folders of vectors and checkpoints, or continue it.
 
-    Parts are linked where the disk is the same.  Everything is looked at before anything is written: RefusedError
+    Parts are linked where the disk is the same.  Everything is looked at before anything is written: MergeRefusedError
     holds all that speaks against it.  Stopped at any moment and typed again, it ends with the same atlas.
     """
     out = Path(out)
@@ -73,7 +73,7 @@ def _staging(out: Path) -> Iterator[Path]:
 def _plan(  # noqa: PLR0917 - one private step of `merge`
     paths: list[Path], out: Path, staging: Path, options: MergeOptions, progress: Progress
 ) -> Plan:
-    faults: list[Fault] = []
+    faults: list[Objection] = []
     sources, there = open_sources(paths, faults), AtlasFolder.find(out)
     named = {atlas.path.resolve() for atlas in sources.atlases}
     unnamed = there if there is not None and out.resolve() not in named else None
@@ -93,7 +93,7 @@ def _plan(  # noqa: PLR0917 - one private step of `merge`
     vectors = _vectors(groups, documents, questions, faults, options.allow_gaps, progress)
     if faults:
         faults = list(dict.fromkeys(faults))
-        raise RefusedError(faults, _hint(faults, out))
+        raise MergeRefusedError(faults, _hint(faults, out))
     return Plan(documents, questions, vectors, told(sources.atlases, there, groups))
 
 
@@ -124,7 +124,7 @@ def _add(groups: list[Group], group: Group) -> None:
     groups.append(group)
 
 
-def _two_fingerprints(groups: list[Group]) -> list[Fault]:
+def _two_fingerprints(groups: list[Group]) -> list[Objection]:
     """Return a fault for each model whose vectors are of two encoders."""
     faults, known = [], dict[str, Group]()
     for group in groups:
@@ -133,7 +133,7 @@ def _two_fingerprints(groups: list[Group]) -> list[Fault]:
                 f"{each.fingerprint[:16]} (dimension {each.about['dimension']:,}) in {each.origin}"
                 for each in (other, group)
             ]
-            faults.append(Fault("model", f"{group.model} has the fingerprint {words[0]}, and {words[1]}"))
+            faults.append(Objection("model", f"{group.model} has the fingerprint {words[0]}, and {words[1]}"))
     return faults
 
 
@@ -141,7 +141,7 @@ def _vectors(  # noqa: PLR0917 - one private step of `merge`
     groups: list[Group],
     documents: Documents,
     questions: list[Question],
-    faults: list[Fault],
+    faults: list[Objection],
     allow_gaps: bool,
     progress: Progress,
 ) -> list[Vectors]:
@@ -163,7 +163,7 @@ def _vectors(  # noqa: PLR0917 - one private step of `merge`
         ]
 
 
-def _hint(faults: list[Fault], out: Path) -> str:
+def _hint(faults: list[Objection], out: Path) -> str:
     if all(fault.kind == "gap" for fault in faults):
         return (
             "To embed what is missing later, add: --allow-gaps "

@@ -14,8 +14,8 @@ from knowscape.corpus.document import Corpus
 from knowscape.encoders.devices import cores
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import KnowscapeError, UsageError
-from knowscape.merge.faults import Fault
 from knowscape.merge.look import Look
+from knowscape.merge.objections import Objection
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.merge import Candidate, candidates
 from knowscape.store.parts import write_tables
@@ -66,7 +66,7 @@ def threads() -> int:
     return min(4, cores())
 
 
-def open_sources(paths: Sequence[Path], faults: list[Fault]) -> Sources:
+def open_sources(paths: Sequence[Path], faults: list[Objection]) -> Sources:
     """Return what the paths are, each once."""
     found, unique = Sources(), dict[Path, Path]()
     for path in paths:
@@ -82,7 +82,7 @@ def open_sources(paths: Sequence[Path], faults: list[Fault]) -> Sources:
             else:
                 raise UsageError(_what_it_is(path))
         except KnowscapeError as error:
-            faults.append(Fault("source" if isinstance(error, UsageError) else "damaged", str(error)))
+            faults.append(Objection("source" if isinstance(error, UsageError) else "damaged", str(error)))
     return found
 
 
@@ -91,7 +91,7 @@ def _what_it_is(path: Path) -> str:
     return f"{path} is {'none of these' if path.exists() else 'not there'}. Accepted: {accepted}"
 
 
-def store_groups(stores: Sequence[VectorStore], faults: list[Fault]) -> list[Group]:
+def store_groups(stores: Sequence[VectorStore], faults: list[Objection]) -> list[Group]:
     """Return stores by what they hold: documents or questions, and the encoder."""
     groups: dict[tuple[bool, str], Group] = {}
     for store in stores:
@@ -100,12 +100,12 @@ def store_groups(stores: Sequence[VectorStore], faults: list[Fault]) -> list[Gro
             about, found = store.parts.about(), candidates(store.parts)
             quarantine = store.quarantine()
         except (KnowscapeError, ValueError) as error:
-            faults.append(Fault("damaged", str(error)))
+            faults.append(Objection("damaged", str(error)))
             continue
         if not found and not quarantine:
             continue
         if (why := _why_no_encoder(about)) is not None:
-            faults.append(Fault("model", f"{folder}: {why}"))
+            faults.append(Objection("model", f"{folder}: {why}"))
             continue
         questions = folder.parent.name == "questions"
         group = groups.setdefault((questions, about["fingerprint"]), Group(questions, about, str(folder)))
@@ -139,14 +139,14 @@ def why_no_positions(corpus: Corpus) -> str | None:
 
 
 def checkpoint_group(
-    paths: Sequence[Path], corpus: Corpus, spec: EncoderSpec, *, staging: Path, faults: list[Fault]
+    paths: Sequence[Path], corpus: Corpus, spec: EncoderSpec, *, staging: Path, faults: list[Objection]
 ) -> Group:
     """Return the checkpoints' vectors as parts in `staging`, each row with the document that has its position."""
     group = Group(False, spec.about(), "the checkpoints")
     rows = pa.table({name: corpus.table[name].cast(pa.string()) for name in ("id", "text_digest")})
     with ThreadPoolExecutor(threads()) as pool:
         for made in pool.map(partial(_stage_if_fit, rows=rows, spec=spec, staging=staging), paths):
-            if isinstance(made, Fault):
+            if isinstance(made, Objection):
                 faults.append(made)
                 group.partial = True
             else:
@@ -156,26 +156,28 @@ def checkpoint_group(
     return group
 
 
-def _stage_if_fit(path: Path, rows: pa.Table, spec: EncoderSpec, staging: Path) -> tuple[Candidate, Look] | Fault:
+def _stage_if_fit(path: Path, rows: pa.Table, spec: EncoderSpec, staging: Path) -> tuple[Candidate, Look] | Objection:
     try:
         with open_checkpoint(path) as checkpoint:
             return _misfit(path, checkpoint, len(rows), spec) or _stage(
                 path, checkpoint, rows, staging, normalised=spec.normalised
             )
     except (ValueError, UsageError) as error:
-        return Fault("unreadable", f"{path} was not read: {error}")
+        return Objection("unreadable", f"{path} was not read: {error}")
 
 
-def _misfit(path: Path, checkpoint: Checkpoint, documents: int, spec: EncoderSpec) -> Fault | None:
+def _misfit(path: Path, checkpoint: Checkpoint, documents: int, spec: EncoderSpec) -> Objection | None:
     start, end, rows = checkpoint.start, checkpoint.end, checkpoint.rows
     if end - start != rows:
-        return Fault("length", f"{path} says rows {start:,} to before {end:,}, {end - start:,}, and has {rows:,}")
+        return Objection("length", f"{path} says rows {start:,} to before {end:,}, {end - start:,}, and has {rows:,}")
     if start < 0 or end > documents:
-        return Fault(
+        return Objection(
             "beyond", f"{path} says rows {start:,} to before {end:,}, and the corpus has {documents:,} documents"
         )
     if checkpoint.dimension != spec.dimension:
-        return Fault("dimension", f"{path} has {checkpoint.dimension:,} dimensions, {spec.name} has {spec.dimension:,}")
+        return Objection(
+            "dimension", f"{path} has {checkpoint.dimension:,} dimensions, {spec.name} has {spec.dimension:,}"
+        )
     return None
 
 

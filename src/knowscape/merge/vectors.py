@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError
-from knowscape.merge.faults import Fault, some, spans
 from knowscape.merge.look import Look
+from knowscape.merge.objections import Objection, some, spans
 from knowscape.merge.sources import Group, threads
 from knowscape.store.merge import Candidate, Union, damage, distinct, read_blocks, vectors_at
 from knowscape.store.vectors import vector_schema
@@ -47,13 +47,13 @@ class Vectors:
 
 
 def union_of_vectors(
-    group: Group, owner: Owner, faults: list[Fault], *, allow_gaps: bool, advance: Callable[[int], None]
+    group: Group, owner: Owner, faults: list[Objection], *, allow_gaps: bool, advance: Callable[[int], None]
 ) -> Vectors:
     """Return each text's vector once; every part is compared with its SHA-256, and every vector is looked at."""
     found = distinct(group.candidates)
     with ThreadPoolExecutor(threads()) as pool:
         read = list(pool.map(partial(_read, group=group, advance=advance), found))
-    faults += [each for each in read if isinstance(each, Fault)]
+    faults += [each for each in read if isinstance(each, Objection)]
     whole = [(each, look) for each, look in zip(found, read, strict=True) if isinstance(look, Look)]
     bad = [fault for _, look in whole for fault in look.faults]
     faults += bad
@@ -71,12 +71,12 @@ def union_of_vectors(
     return Vectors(group, [(each, mask) for each, mask in files if mask.any()], missing, quarantine)
 
 
-def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) -> Look | Fault:
+def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) -> Look | Objection:
     """Return what a part holds, or why it cannot be used."""
     if (seen := group.seen.get(candidate.path)) is not None:
         return seen
     if (why := damage(candidate)) is not None:
-        return Fault("damaged", why)
+        return Objection("damaged", why)
     look = Look(candidate.name, candidate.start, normalised=group.about["normalised"])
     try:
         if (fault := _misfit(candidate, pq.read_schema(candidate.path), group)) is not None:
@@ -84,23 +84,23 @@ def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) ->
         for table in read_blocks(candidate.path):
             advance(len(look.see(table)))
     except (pa.ArrowException, OSError, DamageError) as error:
-        return Fault("damaged", f"{candidate.name} cannot be read: {error}")
+        return Objection("damaged", f"{candidate.name} cannot be read: {error}")
     return look
 
 
-def _misfit(candidate: Candidate, schema: pa.Schema, group: Group) -> Fault | None:
+def _misfit(candidate: Candidate, schema: pa.Schema, group: Group) -> Objection | None:
     """Return what is wrong with a part's columns."""
     dimension: int = group.about["dimension"]
     if schema.remove_metadata().equals(vector_schema(dimension)):
         return None
     size = getattr(schema.field("vector").type, "list_size", None) if "vector" in schema.names else None
     if size not in (None, dimension):
-        return Fault("dimension", f"{candidate.name} has {size:,} dimensions, {group.model} has {dimension:,}")
+        return Objection("dimension", f"{candidate.name} has {size:,} dimensions, {group.model} has {dimension:,}")
     columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
-    return Fault("damaged", f"{candidate.name} has the columns {columns}; accepted: id, text_digest, vector")
+    return Objection("damaged", f"{candidate.name} has the columns {columns}; accepted: id, text_digest, vector")
 
 
-def _overlaps(union: Union, found: Sequence[Candidate], keys: pa.ChunkedArray, owner: Owner) -> list[Fault]:
+def _overlaps(union: Union, found: Sequence[Candidate], keys: pa.ChunkedArray, owner: Owner) -> list[Objection]:
     """Return a fault for each two parts that hold different vectors of the same texts; `keys` are those texts."""
     files, repeats, start = [each.path for each in found], union.repeats, 0
     pairs: dict[tuple[int, int], list[NDArray[np.int64]]] = {}
@@ -119,7 +119,7 @@ def _overlaps(union: Union, found: Sequence[Candidate], keys: pa.ChunkedArray, o
     for (one, other), places in pairs.items():
         where = f"{found[one].name} and {found[other].name} have" if one != other else f"{found[one].name} has"
         texts = _name(keys.take(pa.array(np.concatenate(places))), owner)
-        faults.append(Fault("overlap", f"{where} different vectors of {texts}; {examples[one, other]}"))
+        faults.append(Objection("overlap", f"{where} different vectors of {texts}; {examples[one, other]}"))
     return faults
 
 
@@ -144,10 +144,10 @@ def _without(owner: Owner, keys: pa.ChunkedArray, quarantine: dict[str, str]) ->
     return np.flatnonzero(~pc.is_in(owner.digests, value_set=known).to_numpy(zero_copy_only=False))
 
 
-def _gap(group: Group, owner: Owner, missing: NDArray[np.int64]) -> Fault:
+def _gap(group: Group, owner: Owner, missing: NDArray[np.int64]) -> Objection:
     part = "no part that can be read" if group.partial else "no part"
     if owner.what == "document":
-        return Fault("gap", f"{spans(missing)} are in {part} ({group.model})")
-    return Fault(
+        return Objection("gap", f"{spans(missing)} are in {part} ({group.model})")
+    return Objection(
         "gap", f"questions {some(owner.ids.take(pa.array(missing)).to_pylist())} are in {part} ({group.model})"
     )

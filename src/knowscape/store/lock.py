@@ -32,7 +32,7 @@ def locked(path: Path) -> Iterator[None]:
     dies, and the error says how to remove it.
     """
     with storing(path):
-        file = path.open("a+b")
+        file = _open(path)
     with file:
         if _acquire(file, path):
             with storing(path):
@@ -41,6 +41,11 @@ def locked(path: Path) -> Iterator[None]:
         else:
             with _without_flock(path):
                 yield
+
+
+def _open(path: Path) -> IO[bytes]:
+    """Open or create a file, but not what a link of that name leads to: it is going to be written to."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b")
 
 
 def _acquire(file: IO[bytes], path: Path) -> bool:
@@ -84,7 +89,7 @@ def _without_flock(path: Path) -> Iterator[None]:
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     here, there = Path(tempfile.gettempdir()) / f"knowscape-{name}.lock", path.with_name(path.name + "-host")
     with storing(here):
-        file = here.open("a+b")
+        file = _open(here)
     with file:
         if not _acquire(file, path):
             raise KnowscapeError(f"Neither {path.parent} nor {here.parent} has locks. Name another place with -o.")

@@ -16,12 +16,13 @@ from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, damage
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore", "as_matrix", "bad_values", "named_rows", "vector_schema", "vector_table"]
+__all__ = ["VectorStore", "as_matrix", "bad_values", "row_ranges", "vector_schema", "vector_table"]
 
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BATCH = 4096
 _NORM_OFF = 1e-3
+_RANGES = 8
 
 Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], Path]
 
@@ -111,12 +112,13 @@ class VectorStore:
         return []
 
 
-def named_rows(bad: NDArray[np.bool_], most: int = 5) -> str:
-    """Return the rows that are marked as text, in ranges from 0 on: "3, 7 to 9"."""
-    rows = np.flatnonzero(bad)
-    ranges = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    said = [f"{run[0]:,} to {run[-1]:,}" if len(run) > 1 else f"{run[0]:,}" for run in ranges[:most] if len(run)]
-    return ", ".join(said) + (f" and {len(ranges) - most:,} more ranges" if len(ranges) > most else "")
+def row_ranges(rows: NDArray[np.int64]) -> str:
+    """Return ascending row numbers as words: `5 to 9 and 12`."""
+    ranges = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    words = [f"{run[0]:,} to {run[-1]:,}" if len(run) > 1 else f"{run[0]:,}" for run in ranges[:_RANGES] if len(run)]
+    if len(ranges) > _RANGES:
+        words.append(f"{len(ranges) - _RANGES:,} more ranges")
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def bad_values(vectors: NDArray[np.float32], *, normalised: bool) -> dict[str, NDArray[np.bool_]]:
@@ -172,7 +174,7 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
         bad = np.concatenate([mark[what] for mark in marks])
         if bad.any():
             says = f"holds {int(bad.sum()):,} vectors that are {what}"
-            faults.append(damage(path, says, "value", named_rows(bad)))
+            faults.append(damage(path, says, "value", row_ranges(np.flatnonzero(bad))))
     return faults, digests
 
 
@@ -186,5 +188,10 @@ def _refuse_absurd(vectors: NDArray[np.float32], parts: PartFolder) -> None:
         bad = ~np.isfinite(np.einsum("ij,ij->i", vectors, vectors))
     if bad.any():
         raise DamageError(
-            damage(parts.folder, f"holds {int(bad.sum()):,} vectors that are not finite", "value", named_rows(bad))
+            damage(
+                parts.folder,
+                f"holds {int(bad.sum()):,} vectors that are not finite",
+                "value",
+                row_ranges(np.flatnonzero(bad)),
+            )
         )
