@@ -47,7 +47,8 @@ def check(
         show({**result, "leftovers": [fault.to_json() for fault in loose], "repaired": did}, as_json=True)
     else:
         lines = [*did, *map(str, faults), *map(str, loose)]
-        summary = f"{atlas} is whole." if not faults else f"{atlas} is damaged: {len(faults):,} faults."
+        count = "one fault" if len(faults) == 1 else f"{len(faults):,} faults"
+        summary = f"{atlas} is damaged: {count}." if faults else f"{atlas} is whole."
         sys.stdout.write("".join(f"{line}\n" for line in [*lines, summary]))
     if faults:
         sys.exit(3)

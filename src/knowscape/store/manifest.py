@@ -153,7 +153,11 @@ class PartFolder:
             return examine(part) if examine is not None else []
         except DamageError as error:
             return [error.fault or damage(path, f"is damaged: {error}")]
-        except (OSError, pa.ArrowException, KeyError) as error:
+        except OSError as error:
+            if StorageError.explains(error):  # what may not be read is not therefore damaged
+                raise StorageError.of(error, path) from error
+            return [damage(path, f"is damaged: {error}")]
+        except (pa.ArrowException, KeyError) as error:
             return [damage(path, f"is damaged: {error}")]
 
     @contextmanager
