@@ -237,6 +237,7 @@ export class QuizCard {
         capture: true,
       });
     });
-    this.grab.addEventListener("pointerup", () => (from = null));
+    // Also where the system takes the touch away.
+    this.grab.addEventListener("lostpointercapture", () => (from = null));
   }
 }
