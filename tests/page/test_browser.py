@@ -265,6 +265,13 @@ def test_search_by_mouse_marks_hits_and_opens_an_article(visit: Visit) -> None:
     visitor.picture("article-desktop-light")
 
 
+def at_rest(visitor: Visitor) -> bool:
+    """Return whether the flight over the map has ended."""
+    before = visitor.state["view"]
+    time.sleep(0.5)
+    return bool(visitor.state["view"] == before)
+
+
 def test_zooming_changes_the_view_and_the_labels_and_hovering_shows_a_title(visit: Visit) -> None:
     visitor = visit()
     page, first = visitor.page, visitor.state
@@ -279,11 +286,13 @@ def test_zooming_changes_the_view_and_the_labels_and_hovering_shows_a_title(visi
     page.keyboard.press("Enter")
     wait(lambda: visitor.state["article"] == 7)
     page.keyboard.press("Escape")
-    time.sleep(1)  # until the flight has ended
-    point = visitor.points()[7]
-    page.mouse.move(*visitor.on_screen(*point))
-    wait(lambda: page.is_visible("#hover"))
-    assert page.inner_text("#hover-title") == visitor.data("titles")[7]
+    wait(lambda: at_rest(visitor))
+
+    def hovers() -> bool:
+        page.mouse.move(*visitor.on_screen(*visitor.points()[7]))
+        return page.is_visible("#hover") and bool(page.inner_text("#hover-title") == visitor.data("titles")[7])
+
+    wait(hovers)
     visitor.picture("zoomed-desktop-light")
 
 

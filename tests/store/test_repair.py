@@ -176,7 +176,7 @@ def test_rows_with_bad_values_are_named_and_they_alone_are_embedded_again(
     put_in(path, with_values(np.nan, 0, 2, np.inf))
     said = {fault.says: fault.rows for fault in open_atlas(path).check(full=True) if fault.kind == "value"}
     assert said == {
-        "holds 2 vectors that are not finite": "3, 6",
+        "holds 2 vectors that are not finite": "3 and 6",
         "holds 1 vectors that are all zero": "4",
         "holds 1 vectors that are not of length one": "5",
     }
