@@ -57,11 +57,9 @@ def drill(build: World, atlas: Path, kills: int) -> None:
             build.completes(atlas)
             shutil.rmtree(atlas)
             committed = []
-    assert max(again) > 0 or kills == FEW_KILLS, "no kill hit the embedding"
     hit = [texts for texts in again if texts]
-    print(
-        f"\n{dict(ended)}; {len(hit)} kills cost work, at most {max(again)} texts, on average {sum(hit) / len(hit):.0f}"
-    )
+    assert hit or kills == FEW_KILLS, "no kill hit the embedding"
+    print(f"\n{dict(ended)}; {len(hit)} kills cost work, at most {max(again)} texts, {sum(hit)} in all")
 
 
 @pytest.mark.soak
