@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
-from knowscape.files import sha256_file, sha256_text
+from knowscape.files import digest_file, sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.quiz.questions import Question, stored_questions
@@ -252,8 +252,8 @@ class _Check:
                 self._add([Fault("mismatch", page / "files.json", f"names a file outside the page: {name}", _PAGE)])
             elif not path.is_file():
                 self._add([Fault("missing", path, "is missing", _PAGE)])
-            elif self._full and sha256_file(path) != digest:
-                self._add([Fault("damaged", path, "does not have the SHA-256 that files.json names", _PAGE)])
+            elif self._full and digest_file(path) != digest:
+                self._add([Fault("damaged", path, "does not have the digest that files.json names", _PAGE)])
         maps = [self._about_of_map(name) for name in info.get("models", {})]
         if listed and maps and None not in maps and listed["map"] not in map(sha256_json, maps):
             self._add([Fault("stale", page, "holds a page that is older than its map", _PAGE)])

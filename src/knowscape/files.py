@@ -10,9 +10,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from blake3 import blake3
+
 from knowscape.errors import StorageError
 
 __all__ = [
+    "digest",
+    "digest_file",
+    "digester",
     "foreign_entries",
     "link_new",
     "make_folder",
@@ -27,6 +32,8 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
+# Parts of format 1, and models' weights, are known by their SHA-256.
+_DIGESTERS: dict[str, Callable[[], Any]] = {"blake3": blake3, "sha256": hashlib.sha256}
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF}
 
@@ -36,14 +43,33 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def digester(algorithm: str = "blake3") -> Any:
+    """Return a digest to be updated, as hashlib's are; ValueError for an algorithm that no format has."""
+    if algorithm not in _DIGESTERS:
+        raise ValueError(f"{algorithm!r:.40} is no digest that this version knows")
+    return _DIGESTERS[algorithm]()
+
+
+def digest(content: bytes, algorithm: str = "blake3") -> str:
+    """Return `algorithm:hexadecimal digits` of some bytes."""
+    found = digester(algorithm)
+    found.update(content)
+    return f"{algorithm}:{found.hexdigest()}"
+
+
+def digest_file(path: Path, algorithm: str = "blake3", advance: Callable[[int], None] = lambda _: None) -> str:
+    """Return `algorithm:hexadecimal digits` of a file, telling `advance` the bytes read so far."""
+    found, block = digester(algorithm), memoryview(bytearray(_BLOCK))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            found.update(block[:count])
+            advance(count)
+    return f"{algorithm}:{found.hexdigest()}"
+
+
 def sha256_file(path: Path, advance: Callable[[int], None] = lambda _: None) -> str:
-    """Return the hexadecimal SHA-256 of a file, telling `advance` the bytes read so far."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            advance(len(block))
-    return digest.hexdigest()
+    """Return the hexadecimal SHA-256 of a file, by which the hub and PyPI know it."""
+    return digest_file(path, "sha256", advance).partition(":")[2]
 
 
 @contextmanager

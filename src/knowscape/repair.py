@@ -19,8 +19,8 @@ from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
-from knowscape.store.mend import describe, mend_vectors
-from knowscape.store.parts import Part, bears_its_digest
+from knowscape.store.mend import mend_vectors
+from knowscape.store.parts import Part, describe
 from knowscape.store.signed import read_signed
 from knowscape.store.vectors import VectorStore
 
@@ -116,10 +116,10 @@ class _Repair:
     def _whole_corpus(self, wanted: str | None) -> tuple[list[Part], str] | None:
         """Return whole parts that make the corpus `wanted`, or the newest one, and its digest."""
         parts = self._folder.corpus
-        whole = {path.name: path for path in parts.folder.glob("part-*.parquet") if bears_its_digest(path)}
+        whole = {part.file: part for path in parts.folder.glob("part-*.parquet") if (part := describe(path))}
         sets = [own for _, own in parts.readable() if all(part.file in whole for part in own)]
         named = {part.file for _, own in parts.readable() for part in own}
-        sets += [[describe(path)] for name, path in sorted(whole.items()) if name not in named]
+        sets += [[part] for name, part in sorted(whole.items()) if name not in named]
         for own in sets:
             digest = Corpus(pa.concat_tables([parts.read_part(part) for part in own])).digest
             if digest == (wanted or digest):

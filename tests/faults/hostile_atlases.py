@@ -57,7 +57,7 @@ def _table(vector: Callable[[list[str]], pa.Table]) -> Make:
         folder = _vectors(atlas)
         digests = [hashlib.sha256(f"text {n}".encode()).hexdigest() for n in range(3)]
         part = write_part(folder, vector(digests))
-        fields = {"file": part.file, "rows": part.rows, "bytes": part.bytes, "sha256": part.sha256}
+        fields = {"file": part.file, "rows": part.rows, "bytes": part.bytes, "digest": part.digest}
         _manifest(folder, lambda body: body.update(parts=[fields]))
 
     return make

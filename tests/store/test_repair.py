@@ -262,7 +262,7 @@ def test_the_command_ends_with_3_on_damage_and_with_0_once_it_is_repaired(
     flip(part)
     found = knowscape("check", path, "--full")
     assert found.returncode == 3
-    assert f"{part} does not have the SHA-256" in found.stdout
+    assert f"{part} does not have the digest" in found.stdout
     assert f"knowscape check {path} --repair" in found.stdout
     told = json.loads(knowscape("check", path, "--full", "--json").stdout)
     assert [(fault["kind"], fault["path"]) for fault in told["faults"]] == [("damaged", str(part))]

@@ -116,8 +116,8 @@ def _points(folder: Path, head: Mapping[str, Any]) -> Part:
     """Return the part with the points that map.json names; in format 1 that is map.parquet."""
     if head["format"] == 1:
         size = (folder / "map.parquet").stat().st_size
-        return Part("map.parquet", rows=0, bytes=size, sha256=head["points_sha256"])
-    return Part(**head["points"])
+        return Part("map.parquet", rows=0, bytes=size, digest=f"sha256:{head['points_sha256']}")
+    return Part.of(head["points"])
 
 
 def make_map(  # noqa: PLR0913 - the one place where everything that makes a map meets

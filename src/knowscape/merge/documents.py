@@ -24,7 +24,7 @@ __all__ = ["Documents", "put_aside", "union_of_documents", "union_of_questions"]
 _COLUMNS = ["id", "title", "url", "text_digest"]
 _SHOWN = 3
 _NAME_IT = "To merge into an atlas, name it among the sources too; else name another with -o."
-# The digests of corpora, by the SHA-256 of their parts.
+# The digests of corpora, by the digests of their parts.
 _Known = dict[tuple[str, ...], str | None]
 
 
@@ -61,21 +61,21 @@ def union_of_documents(
     tables = _read_all(distinct([*given, *own]), faults)
     documents, clashes = _unite([*given, *own], tables, known)
     faults += clashes
-    sources = {each.part.sha256 for each in given}
-    others = [(each, mask) for each, mask in documents.files if each.part.sha256 not in sources]
+    sources = {each.part.digest for each in given}
+    others = [(each, mask) for each, mask in documents.files if each.part.digest not in sources]
     if others:
         documents, _ = _unite([*own, *given], tables, known)
-        held = {each.part.sha256 for each in own}
-        if not all(each.part.sha256 in held for each, _ in documents.files):
+        held = {each.part.digest for each in own}
+        if not all(each.part.digest in held for each, _ in documents.files):
             faults.append(Objection("target", f"{others[0][0].name} holds documents that no source has. {_NAME_IT}"))
-    return replace(documents, before=known.get(tuple(each.part.sha256 for each in own)) if own else None)
+    return replace(documents, before=known.get(tuple(each.part.digest for each in own)) if own else None)
 
 
 def _parts(atlas: AtlasFolder, known: _Known, faults: list[Objection]) -> list[Candidate]:
     """Return the parts of an atlas's corpus, and note its digest."""
     try:
         parts = candidates(atlas.corpus)
-        known[tuple(each.part.sha256 for each in parts)] = atlas.corpus.about().get("digest")
+        known[tuple(each.part.digest for each in parts)] = atlas.corpus.about().get("digest")
     except KnowscapeError as error:
         faults.append(Objection("damaged", str(error)))
         return []
@@ -83,23 +83,23 @@ def _parts(atlas: AtlasFolder, known: _Known, faults: list[Objection]) -> list[C
 
 
 def _read_all(found: list[Candidate], faults: list[Objection]) -> dict[str, pa.Table]:
-    """Return the tables that can be read, by the SHA-256 of their parts."""
+    """Return the tables that can be read, by the digests of their parts."""
     with ThreadPoolExecutor(threads()) as pool:
         read = dict(zip(found, pool.map(_read, found), strict=True))
     faults += [table for table in read.values() if isinstance(table, Objection)]
-    return {each.part.sha256: table for each, table in read.items() if not isinstance(table, Objection)}
+    return {each.part.digest: table for each, table in read.items() if not isinstance(table, Objection)}
 
 
 def _unite(found: list[Candidate], tables: dict[str, pa.Table], known: _Known) -> tuple[Documents, list[Objection]]:
     """Return the documents of some parts in order, and the ids that stand for two texts."""
-    names = [each for each in distinct(found) if each.part.sha256 in tables]
+    names = [each for each in distinct(found) if each.part.digest in tables]
     empty = pa.table({name: pa.array([], pa.large_string()) for name in _COLUMNS})
-    whole = pa.concat_tables([empty, *(tables[each.part.sha256] for each in names)]).combine_chunks()
-    union = Union([tables[each.part.sha256]["id"].combine_chunks() for each in names])
+    whole = pa.concat_tables([empty, *(tables[each.part.digest] for each in names)]).combine_chunks()
+    union = Union([tables[each.part.digest]["id"].combine_chunks() for each in names])
     kept = whole.filter(pa.array(union.origin == np.arange(len(union.origin))))
     files = [(each, union.kept(number)) for number, each in enumerate(names)]
     files = [(each, mask) for each, mask in files if mask.any()]
-    taken = tuple(each.part.sha256 for each, mask in files if mask.all())
+    taken = tuple(each.part.digest for each, mask in files if mask.all())
     digest = (known.get(taken) if len(taken) == len(files) else None) or Corpus(kept).digest
     ids, digests = (pa.chunked_array(kept[name]).combine_chunks() for name in ("id", "text_digest"))
     return Documents(files, ids, digests, digest), _clashes(union, names, whole)

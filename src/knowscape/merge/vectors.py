@@ -49,7 +49,7 @@ class Vectors:
 def union_of_vectors(
     group: Group, owner: Owner, faults: list[Objection], *, allow_gaps: bool, advance: Callable[[int], None]
 ) -> Vectors:
-    """Return each text's vector once; every part is compared with its SHA-256, and every vector is looked at."""
+    """Return each text's vector once; every part is compared with its digest, and every vector is looked at."""
     found = distinct(group.candidates)
     with ThreadPoolExecutor(threads()) as pool:
         read = list(pool.map(partial(_read, group=group, advance=advance), found))

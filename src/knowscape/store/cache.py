@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from knowscape.files import sha256_file
+from knowscape.store.parts import describe
 
 __all__ = ["CacheInfo", "VectorCache"]
 
@@ -30,7 +30,7 @@ class CacheInfo:
 class VectorCache:
     """A folder of parts for each fingerprint.
 
-    A part keeps its name, which begins with its SHA-256: what is read is compared with it, and what is damaged or
+    A part keeps its name, which begins with its digest: what is read is compared with it, and what is damaged or
     cannot be read is dropped.  Nothing depends on the cache, so nothing here raises for a file that is not there.
     """
 
@@ -97,7 +97,7 @@ class VectorCache:
             digests: list[str] = pq.read_table(path, columns=["text_digest"])["text_digest"].to_pylist()
             if wanted.isdisjoint(digests):
                 return None
-            if not sha256_file(path).startswith(path.stem.removeprefix("part-")):
+            if not describe(path):
                 raise OSError(f"{path} is not what its name says")
             return pq.read_table(path).filter(pa.array([digest in wanted for digest in digests]))
         except (OSError, pa.ArrowException, KeyError):

@@ -19,14 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import link_new, make_folder, sha256_file, storing, sync_folder, sync_names
+from knowscape.files import digester, link_new, make_folder, storing, sync_folder, sync_names
 from knowscape.store.lock import locked
 from knowscape.store.parts import (
     Part,
-    bears_its_digest,
     check_length,
     damage,
+    describe,
     digest_fault,
+    is_as_written,
     read_part,
     scan_part,
     take_part,
@@ -106,8 +107,8 @@ class PartFolder:
             if full:
                 named = {part.file for part in parts}
                 others = [path for path in sorted(self.folder.glob("part-*.parquet")) if path.name not in named]
-                for path, whole in zip(others, pool.map(bears_its_digest, others), strict=True):
-                    faults += [] if whole else [damage(path, "does not have the SHA-256 that its name begins")]
+                for path, part in zip(others, pool.map(describe, others), strict=True):
+                    faults += [] if part else [damage(path, "is not the part that its name says")]
         return faults
 
     def readable(self) -> list[tuple[dict[str, Any], list[Part]]]:
@@ -145,7 +146,7 @@ class PartFolder:
         path = self.folder / part.file
         try:
             check_length(path, part)
-            if examine is not None and sha256_file(path) != part.sha256:
+            if examine is not None and not is_as_written(path, part):
                 raise DamageError(digest_fault(path))
             rows = pq.read_metadata(path).num_rows
             if rows != part.rows:
@@ -292,7 +293,7 @@ class PartWriter:
 
 
 def _parts(manifest: Mapping[str, Any]) -> list[Part]:
-    return [Part(**part) for part in manifest["parts"]]
+    return [Part.of(part) for part in manifest["parts"]]
 
 
 def _check_body(manifest: Mapping[str, Any]) -> None:
@@ -304,6 +305,7 @@ def _check_body(manifest: Mapping[str, Any]) -> None:
             raise ValueError(f"{part.file!r:.80} is no name of a part")
         if not all(isinstance(count, int) and count >= 0 for count in (part.rows, part.bytes)):
             raise ValueError(f"the rows or bytes of {part.file} are no counts")
+        digester(part.algorithm)
 
 
 def _body_digest(manifest: Mapping[str, Any]) -> str:

@@ -7,21 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError
-from knowscape.files import sha256_file
 from knowscape.store.manifest import PartFolder
-from knowscape.store.parts import Part, bears_its_digest, write_part
+from knowscape.store.parts import Part, describe, read_part, write_part
 from knowscape.store.vectors import as_matrix, bad_values
 
-__all__ = ["describe", "mend_vectors"]
-
-
-def describe(path: Path) -> Part:
-    """Return the description of a part that lies in a folder."""
-    return Part(path.name, pq.read_metadata(path).num_rows, path.stat().st_size, sha256_file(path))
+__all__ = ["mend_vectors"]
 
 
 def mend_vectors(parts: PartFolder, about: Mapping[str, Any] | None) -> list[str]:
@@ -64,7 +57,7 @@ class _Kept:
     def take(self, name: str, *, adopt: bool = False) -> Part | None:
         """Return the part with those of its rows that are good and new: itself, another, or None where none are."""
         path = self.folder / name
-        table = self._read(path)
+        part, table = self._read(path)
         if table is None:
             return None
         digests: list[str] = table["text_digest"].to_pylist()
@@ -77,23 +70,21 @@ class _Kept:
         if adopt:
             self.did.append(f"{path} is named again: it holds {int(good.sum()):,} vectors that no other part has.")
         if good.all():
-            return describe(path)
+            return part
         self.did.append(f"{path} is replaced by its {int(good.sum()):,} good vectors of {len(good):,}.")
         return write_part(self.folder, table.filter(pa.array(good)))
 
-    def _read(self, path: Path) -> pa.Table | None:
-        """Return a part's rows; None where it is not whole, which is noted."""
-        try:
-            if bears_its_digest(path):
-                return pq.read_table(path)
-        except (OSError, pa.ArrowException):
-            pass  # as if its digest were another one: nothing in it can be trusted
+    def _read(self, path: Path) -> tuple[Part, pa.Table] | tuple[None, None]:
+        """Return a part and its rows; None where it is not whole, which is noted."""
+        part = describe(path)
+        if part is not None:
+            return part, read_part(path, part)
         if path.exists():
             self.did.append(f"{path} was damaged and is deleted: what it alone held is computed again.")
             self.damaged.append(path)
         else:
             self.did.append(f"{path} was missing: what it alone held is computed again.")
-        return None
+        return None, None
 
     def _new(self, digests: list[str]) -> NDArray[np.bool_]:
         last = {digest: row for row, digest in enumerate(digests)}

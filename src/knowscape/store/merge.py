@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.files import sha256_file
 from knowscape.store.manifest import PartFolder
-from knowscape.store.parts import Part, write_tables
+from knowscape.store.parts import Part, is_as_written, write_tables
 from knowscape.store.vectors import as_matrix
 
 __all__ = ["Candidate", "Union", "candidates", "damage", "distinct", "read_blocks", "rewrite", "vectors_at"]
@@ -47,7 +46,7 @@ def distinct(found: Iterable[Candidate]) -> list[Candidate]:
     """Return the first of each set of candidates with the same bytes."""
     unique: dict[str, Candidate] = {}
     for each in found:
-        unique.setdefault(each.part.sha256, each)
+        unique.setdefault(each.part.digest, each)
     return list(unique.values())
 
 
@@ -58,12 +57,10 @@ def damage(candidate: Candidate) -> str | None:
         length = path.stat().st_size
         if length != part.bytes:
             return f"{path} has {length:,} bytes, its manifest says {part.bytes:,}"
-        found = sha256_file(path)
+        whole = is_as_written(path, part)
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
-    return (
-        None if found == part.sha256 else f"{path} has the SHA-256 {found[:16]}, its manifest says {part.sha256[:16]}"
-    )
+    return None if whole else f"{path} does not have the digest that its manifest names"
 
 
 def read_blocks(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:

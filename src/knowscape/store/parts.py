@@ -1,9 +1,8 @@
 """Parts: immutable Parquet files that are named by their content, and how they are written, read and found damaged."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -12,14 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import sha256_file, write_named
+from knowscape.files import digest, digest_file, digester, write_named
 
 __all__ = [
     "Part",
-    "bears_its_digest",
     "check_length",
     "damage",
+    "describe",
     "digest_fault",
+    "is_as_written",
     "read_part",
     "scan_part",
     "take_part",
@@ -28,15 +28,30 @@ __all__ = [
     "write_tables",
 ]
 
+# The hexadecimal digits of the digest that a part is named by.
+_DIGITS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One immutable file: its name, rows, length in bytes and SHA-256."""
+    """One immutable file: its name, rows, length in bytes and digest, `blake3:` or `sha256:` and hexadecimal digits."""
 
     file: str
     rows: int
     bytes: int
-    sha256: str
+    digest: str
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "Part":
+        """Return the part that a manifest describes; in format 1 the digest is `sha256`, without that word in it."""
+        fields = dict(entry)
+        if "sha256" in fields:
+            fields["digest"] = f"sha256:{fields.pop('sha256')}"
+        return cls(**fields)
+
+    @property
+    def algorithm(self) -> str:
+        return self.digest.partition(":")[0]
 
 
 def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Fault:
@@ -46,7 +61,7 @@ def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Faul
 
 def digest_fault(path: Path) -> Fault:
     """Return the fault of a part that is not what was committed."""
-    return damage(path, "does not have the SHA-256 that its manifest names")
+    return damage(path, "does not have the digest that its manifest names")
 
 
 def unreadable(path: Path, error: OSError) -> KnowscapeError:
@@ -78,7 +93,7 @@ def read_part(path: Path, part: Part, columns: list[str] | None = None) -> pa.Ta
     check_length(path, part)
     try:
         content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != part.sha256:
+        if digest(content, part.algorithm) != part.digest:
             raise DamageError(digest_fault(path))
         return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
     except OSError as error:
@@ -92,15 +107,19 @@ class _Digesting:
 
     closed = False
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.digest, self.bytes = file, hashlib.sha256(), 0
+    def __init__(self, file: IO[bytes], algorithm: str = "blake3") -> None:
+        self._file, self._algorithm, self._digest, self.bytes = file, algorithm, digester(algorithm), 0
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
-        self.digest.update(view)
+        self._digest.update(view)
         self.bytes += view.nbytes
         self._file.write(view)
         return view.nbytes
+
+    @property
+    def digest(self) -> str:
+        return f"{self._algorithm}:{self._digest.hexdigest()}"
 
     def flush(self) -> None:
         self._file.flush()
@@ -126,17 +145,31 @@ def write_tables(folder: Path, schema: pa.Schema, tables: Iterable[pa.Table]) ->
             for table in tables:
                 writer.write_table(table)
                 rows += table.num_rows
-        digest = sink.digest.hexdigest()
-        parts.append(Part(f"part-{digest[:16]}.parquet", rows, sink.bytes, digest))
+        parts.append(Part(_name(sink.digest), rows, sink.bytes, sink.digest))
         return parts[0].file
 
     write_named(folder, write)
     return parts[0]
 
 
-def bears_its_digest(part: Path) -> bool:
-    """Return whether a part, named by the begin of its SHA-256, holds what was written."""
-    return part.is_file() and sha256_file(part).startswith(part.stem.removeprefix("part-"))
+def _name(found: str) -> str:
+    return f"part-{found.partition(':')[2][:_DIGITS]}.parquet"
+
+
+def is_as_written(path: Path, part: Part) -> bool:
+    """Return whether a file has the digest of a part."""
+    return digest_file(path, part.algorithm) == part.digest
+
+
+def describe(path: Path) -> Part | None:
+    """Return the description of a part by its file alone; None where that is not what its name says."""
+    try:
+        for algorithm in ("blake3", "sha256"):  # the second is that of format 1
+            if _name(found := digest_file(path, algorithm)) == path.name:
+                return Part(path.name, pq.read_metadata(path).num_rows, path.stat().st_size, found)
+    except (OSError, pa.ArrowException):
+        pass  # as if its digest were another one: nothing in it can be trusted
+    return None
 
 
 def scan_part(path: Path, columns: list[str]) -> pa.Table:
@@ -165,10 +198,10 @@ def take_part(path: Path, folder: Path, part: Part) -> bool:
 
 def _copy(path: Path, folder: Path, part: Part) -> None:
     def write(file: IO[bytes]) -> str:
-        sink = _Digesting(file)
+        sink = _Digesting(file, part.algorithm)
         with path.open("rb") as source:
             shutil.copyfileobj(source, sink, 1 << 20)
-        if sink.digest.hexdigest() != part.sha256:
+        if sink.digest != part.digest:
             raise DamageError(digest_fault(path))
         return part.file
 
