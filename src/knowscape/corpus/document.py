@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ __all__ = ["Corpus", "Document", "ReadReport"]
 
 COLUMNS = ("id", "title", "url", "source", "text", "text_digest", "metadata")
 _EXAMPLES, _LONGEST_EXAMPLE = 3, 200
-_DEEPEST = 64
+_DEEPEST, _DIGESTED = 64, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,9 @@ class Corpus:
     @cached_property
     def digest(self) -> str:
         """The hexadecimal SHA-256 of ids, titles, urls and texts, in order."""
-        whole = hashlib.sha256()
-        for row in zip(self.ids, self.titles, self.urls, self.text_digests, strict=True):
-            whole.update(json.dumps(row).encode())
+        whole, rows = hashlib.sha256(), zip(self.ids, self.titles, self.urls, self.text_digests, strict=True)
+        while some := list(islice(rows, _DIGESTED)):  # as json.dumps, a row at a time, in a third of the time
+            whole.update("".join(f"[{', '.join(map(encode_basestring_ascii, row))}]" for row in some).encode())
         return whole.hexdigest()
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +38,7 @@ from knowscape.store.parts import (
 __all__ = ["FORMAT", "PartFolder", "PartWriter"]
 
 FORMAT = 2
+Taken = TypeVar("Taken")
 _MANIFEST = re.compile(r"manifest-(\d+)\.json")
 _PART = re.compile(r"part-[0-9a-f]{16}\.parquet")
 _KEEP_MANIFESTS = 3
@@ -70,13 +71,18 @@ class PartFolder:
 
         Raises DamageError where a part is missing or is not what was committed.
         """
+        tables = self.each(lambda part: self.read_part(part, columns))
+        try:
+            return pa.concat_tables(tables) if tables else None
+        except pa.ArrowInvalid as error:
+            raise DamageError(f"The parts of {self.folder} do not have the same columns: {error}") from error
+
+    def each(self, take: Callable[[Part], Taken]) -> list[Taken]:
+        """Return what `take` makes of every committed part, in their order; it may be called again for all of them."""
         while True:
             number, manifest = self._state()
-            parts = _parts(manifest)
             try:
-                return pa.concat_tables([self.read_part(part, columns) for part in parts]) if parts else None
-            except pa.ArrowInvalid as error:
-                raise DamageError(f"The parts of {self.folder} do not have the same columns: {error}") from error
+                return [take(part) for part in _parts(manifest)]
             except DamageError:
                 if self._latest() == number:
                     raise

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ __all__ = ["VectorStore", "as_matrix", "bad_values", "row_ranges", "vector_schem
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BATCH = 4096
+_COLUMNS = ["text_digest", "vector"]
 _NORM_OFF = 1e-3
 _RANGES = 8
 
@@ -40,21 +42,42 @@ class VectorStore:
 
     def read(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], row i for `digests[i]`; KnowscapeError where some have no vector."""
-        table = self.parts.read(["text_digest", "vector"])
-        if table is not None and table.num_columns < 2:
-            raise DamageError(f"{self.parts.folder} lacks the column text_digest or vector.")
-        if table is None:
+        if not self.parts.exists():
             raise KnowscapeError(f"{self.parts.folder} holds no vectors. Make them with: knowscape embed")
-        place = {digest: row for row, digest in enumerate(table["text_digest"].to_pylist())}
-        missing = [digest for digest in digests if digest not in place]
-        if missing:
+        about, wanted = self.parts.about(), pa.array(digests, pa.string()).dictionary_encode()
+        found, has = list[NDArray[np.float32]](), np.zeros(len(wanted.dictionary), bool)
+
+        def take(part: Part) -> None:
+            places, vectors = self._places(part, wanted.dictionary, about)
+            if not found:
+                found.append(np.empty((len(has), vectors.shape[1]), np.float32))
+            found[0][places], has[places] = vectors, True
+
+        self.parts.each(take)
+        rows = wanted.indices.to_numpy()
+        missing = int((~has[rows]).sum())
+        if missing or not found:
             raise KnowscapeError(
-                f"{len(missing):,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
+                f"{missing:,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
+        return found[0] if np.array_equal(rows, np.arange(len(has))) else found[0][rows]
+
+    def _places(
+        self, part: Part, wanted: pa.Array, about: Mapping[str, Any]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return which of the `wanted` digests a part has vectors of, and these as float32[n, dimension]."""
+        path, table = self.parts.folder / part.file, self.parts.read_part(part, _COLUMNS)
+        if table.num_columns < len(_COLUMNS):
+            raise DamageError(damage(path, "lacks the column text_digest or vector"))
+        try:
+            places = pc.index_in(table["text_digest"].combine_chunks().cast(pa.string()), value_set=wanted)
+        except pa.ArrowException as error:
+            raise DamageError(damage(path, f"is damaged: {error}")) from error
         vectors = as_matrix(table["vector"].combine_chunks())
-        _refuse_absurd(vectors, self.parts)
-        return vectors[[place[digest] for digest in digests]]
+        _refuse_absurd(vectors, about.get("dimension"), path)
+        here = places.is_valid().to_numpy(zero_copy_only=False)
+        return places.drop_null().to_numpy(), vectors if here.all() else vectors[here]
 
     def quarantine(self) -> dict[str, str]:
         """Return the digests of the texts that could not be embedded, and why."""
@@ -162,7 +185,7 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
     """Return the faults of a part's vectors, a few thousand rows at a time, and its text digests."""
     digests: list[str] = []
     marks: list[dict[str, NDArray[np.bool_]]] = []
-    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=["text_digest", "vector"]):
+    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=_COLUMNS):
         vectors = as_matrix(batch["vector"])
         if vectors.shape[1] != about["dimension"]:
             says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
@@ -178,20 +201,13 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[st
     return faults, digests
 
 
-def _refuse_absurd(vectors: NDArray[np.float32], parts: PartFolder) -> None:
+def _refuse_absurd(vectors: NDArray[np.float32], dimension: Any, path: Path) -> None:
     """Raise DamageError for vectors of another dimension than the manifest's, or too large to have a length."""
-    dimension = parts.about().get("dimension")
-    if vectors.shape[1] != dimension or dimension < 1:
+    if vectors.shape[1] != dimension or not dimension:
         says = f"holds vectors of {vectors.shape[1]} dimensions, not {dimension!r:.40}"
-        raise DamageError(damage(parts.folder, says, "value"))
+        raise DamageError(damage(path, says, "value"))
     with np.errstate(over="ignore", invalid="ignore"):
         bad = ~np.isfinite(np.einsum("ij,ij->i", vectors, vectors))
     if bad.any():
-        raise DamageError(
-            damage(
-                parts.folder,
-                f"holds {int(bad.sum()):,} vectors that are not finite",
-                "value",
-                row_ranges(np.flatnonzero(bad)),
-            )
-        )
+        says = f"holds {int(bad.sum()):,} vectors that are not finite"
+        raise DamageError(damage(path, says, "value", row_ranges(np.flatnonzero(bad))))
