@@ -15,6 +15,7 @@ import numpy as np
 
 import knowscape
 from knowscape.store.atlas import AtlasFolder
+from knowscape.store.vectors import vectors_of
 
 WORDS = [
     f"{a}{b}" for a in ("star", "cell", "map", "river", "law", "song") for b in ("s", "y", "let", "ing", "er", "dom")
@@ -180,7 +181,7 @@ def rows(atlas: Path) -> dict[tuple[str, str], bytes]:
     for store in stores(atlas):
         table = store.parts.read()
         if table is not None:
-            vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+            vectors = vectors_of(table)
             room = store.parts.folder.parent.name
             digests = table["text_digest"].to_pylist()
             assert len(digests) == len(set(digests)), f"{store.parts.folder} has a text twice"

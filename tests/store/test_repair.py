@@ -19,7 +19,9 @@ from knowscape.errors import KnowscapeError
 from knowscape.quiz.questions import Question
 from knowscape.repair import Repaired, repair
 from knowscape.store.atlas import AtlasFolder
+from knowscape.store.matrix import to_column
 from knowscape.store.parts import write_part
+from knowscape.store.vectors import vectors_of
 
 COUNT, STEP = 60, 20
 Harm = Callable[[Path], object]
@@ -160,11 +162,10 @@ def put_in(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 
 def with_values(*values: float) -> Callable[[pa.Table], pa.Table]:
     def change(table: pa.Table) -> pa.Table:
-        vectors = table["vector"].combine_chunks()
-        flat = vectors.flatten().to_numpy().copy().reshape(len(vectors), -1)
+        flat = vectors_of(table).copy()
         for row, value in enumerate(values, 3):
             flat[row] = value
-        return table.set_column(2, "vector", pa.FixedSizeListArray.from_arrays(flat.ravel(), flat.shape[1]))
+        return table.set_column(2, "vector", to_column(flat))
 
     return change
 

@@ -122,8 +122,10 @@ class Corpus:
     def digest(self) -> str:
         """The hexadecimal SHA-256 of ids, titles, urls and texts, in order."""
         whole, rows = hashlib.sha256(), zip(self.ids, self.titles, self.urls, self.text_digests, strict=True)
-        while some := list(islice(rows, _DIGESTED)):  # as json.dumps, a row at a time, in a third of the time
-            whole.update("".join(f"[{', '.join(map(encode_basestring_ascii, row))}]" for row in some).encode())
+        quoted = encode_basestring_ascii
+        while some := list(islice(rows, _DIGESTED)):  # what json.dumps makes of each row, in a third of the time
+            said = [f"[{quoted(id)}, {quoted(title)}, {quoted(url)}, {quoted(text)}]" for id, title, url, text in some]
+            whole.update("".join(said).encode())
         return whole.hexdigest()
 
 

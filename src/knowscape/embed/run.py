@@ -17,7 +17,7 @@ from knowscape.embed.worker import Encoded
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.progress import SILENT, Progress, Stage
 from knowscape.store.cache import VectorCache
-from knowscape.store.vectors import Append, VectorStore
+from knowscape.store.vectors import Append, VectorStore, vectors_of
 
 __all__ = ["Commits", "Embedded", "Texts", "embed"]
 
@@ -93,8 +93,7 @@ def _commit_cached(tables: Iterable[pa.Table], append: Append) -> Iterator[str]:
     """Commit what the cache has, and yield the digests."""
     for table in tables:
         found: list[str] = table["text_digest"].to_pylist()
-        vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(found), -1)
-        append(table["id"].to_pylist(), found, vectors)
+        append(table["id"].to_pylist(), found, vectors_of(table))
         yield from found
 
 

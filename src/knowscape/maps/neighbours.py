@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from knowscape.store.matrix import matrix_from, to_column
+
 __all__ = ["NeighbourGraph", "nearest", "neighbour_graph", "unit_rows"]
 
 NEIGHBOURS = 50
@@ -23,24 +25,13 @@ class NeighbourGraph:
     similarities: NDArray[np.float32]
 
     def to_table(self) -> pa.Table:
-        """Return one row per row of the graph, a list of indices and a list of similarities."""
-        # Plain lists: a fixed-size list of width 0, the graph of one article, would forget its rows.
-        rows, width = self.indices.shape
-        offsets = pa.array(np.arange(rows + 1, dtype=np.int64) * width)
-        columns = {"indices": self.indices, "similarities": self.similarities}
-        return pa.table(
-            {name: pa.LargeListArray.from_arrays(offsets, pa.array(values.ravel())) for name, values in columns.items()}
-        )
+        """Return one row per row of the graph, its indices and its similarities."""
+        return pa.table({"indices": to_column(self.indices), "similarities": to_column(self.similarities)})
 
     @classmethod
     def from_table(cls, table: pa.Table) -> "NeighbourGraph":
-        """Return the graph that `to_table` wrote."""
-        arrays: list[Any] = []
-        for name in ("indices", "similarities"):
-            column = table[name].combine_chunks()
-            values = column.flatten().to_numpy()
-            arrays.append(values.reshape(len(column), len(values) // max(1, len(column))))
-        return cls(arrays[0], arrays[1])
+        """Return the graph that `to_table` wrote; DamageError where the table is something else."""
+        return cls(matrix_from(table["indices"], np.int32), matrix_from(table["similarities"], np.float32))
 
 
 def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> NeighbourGraph:

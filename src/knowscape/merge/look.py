@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.merge.objections import Objection, spans
-from knowscape.store.vectors import as_matrix, bad_values
+from knowscape.store.vectors import bad_values, vectors_of
 
 __all__ = ["Look"]
 
@@ -20,7 +20,7 @@ class Look:
 
     def see(self, table: pa.Table) -> pa.Table:
         """Look at the next rows and return them; DamageError where they hold no vectors."""
-        vectors = as_matrix(table["vector"].combine_chunks())
+        vectors = vectors_of(table)
         for what, marked in bad_values(vectors, normalised=self._normalised).items():
             if marked.any():
                 self._bad.setdefault(what, []).append(np.flatnonzero(marked) + self._row)

@@ -15,6 +15,7 @@ from knowscape.errors import DamageError
 from knowscape.merge.look import Look
 from knowscape.merge.objections import Objection, some, spans
 from knowscape.merge.sources import Group, threads
+from knowscape.store.matrix import matrix_width
 from knowscape.store.merge import Candidate, Union, damage, distinct, read_blocks, vectors_at
 from knowscape.store.vectors import vector_schema
 
@@ -88,12 +89,16 @@ def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) ->
     return look
 
 
+def _schema_of_format_1(dimension: int) -> pa.Schema:
+    return pa.schema([*vector_schema(0)][:2] + [pa.field("vector", pa.list_(pa.float32(), dimension))])
+
+
 def _misfit(candidate: Candidate, schema: pa.Schema, group: Group) -> Objection | None:
     """Return what is wrong with a part's columns."""
     dimension: int = group.about["dimension"]
-    if schema.remove_metadata().equals(vector_schema(dimension)):
+    if schema.remove_metadata() in (vector_schema(dimension), _schema_of_format_1(dimension)):
         return None
-    size = getattr(schema.field("vector").type, "list_size", None) if "vector" in schema.names else None
+    size = matrix_width(schema.field("vector").type) if "vector" in schema.names else None
     if size not in (None, dimension):
         return Objection("dimension", f"{candidate.name} has {size:,} dimensions, {group.model} has {dimension:,}")
     columns = ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from knowscape.errors import DamageError
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, describe, read_part, write_part
-from knowscape.store.vectors import as_matrix, bad_values
+from knowscape.store.vectors import bad_values, vectors_of
 
 __all__ = ["mend_vectors"]
 
@@ -92,7 +92,7 @@ class _Kept:
 
     def _good(self, table: pa.Table) -> NDArray[np.bool_]:
         try:
-            vectors = as_matrix(table["vector"].combine_chunks())
+            vectors = vectors_of(table)
         except DamageError:
             return np.zeros(table.num_rows, bool)
         if vectors.shape[1] != self.about["dimension"]:

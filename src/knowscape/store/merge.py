@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, is_as_written, write_tables
-from knowscape.store.vectors import as_matrix
+from knowscape.store.vectors import vectors_of
 
 __all__ = ["Candidate", "Union", "candidates", "damage", "distinct", "read_blocks", "rewrite", "vectors_at"]
 
@@ -105,7 +105,7 @@ def vectors_at(union: Union, files: Sequence[Path], rows: NDArray[np.int64]) -> 
         for table in read_blocks(files[number], ["vector"]):
             here = wanted[(places[wanted] >= start) & (places[wanted] < start + table.num_rows)]
             if len(here):
-                vectors = as_matrix(table["vector"].combine_chunks())
+                vectors = vectors_of(table)
                 found = np.empty((len(rows), vectors.shape[1]), np.float32) if found is None else found
                 found[here] = vectors[places[here] - start]
             start += table.num_rows

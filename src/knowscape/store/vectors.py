@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from knowscape.errors import DamageError, Fault, KnowscapeError
 from knowscape.store.manifest import PartFolder
+from knowscape.store.matrix import matrix_from, to_column
 from knowscape.store.parts import Part, damage
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore", "as_matrix", "bad_values", "row_ranges", "vector_schema", "vector_table"]
+__all__ = ["VectorStore", "bad_values", "row_ranges", "vector_schema", "vector_table", "vectors_of"]
 
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -74,7 +75,7 @@ class VectorStore:
             places = pc.index_in(table["text_digest"].combine_chunks().cast(pa.string()), value_set=wanted)
         except pa.ArrowException as error:
             raise DamageError(damage(path, f"is damaged: {error}")) from error
-        vectors = as_matrix(table["vector"].combine_chunks())
+        vectors = vectors_of(table)
         _refuse_absurd(vectors, about.get("dimension"), path)
         here = places.is_valid().to_numpy(zero_copy_only=False)
         return places.drop_null().to_numpy(), vectors if here.all() else vectors[here]
@@ -106,7 +107,7 @@ class VectorStore:
 
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong: parts and quarantine, and with `full` every vector's values, and second vectors."""
-        digests: dict[str, list[str]] = {}
+        digests: dict[str, pa.ChunkedArray] = {}
 
         def examine(part: Part) -> list[Fault]:
             faults, digests[part.file] = _examine(self.parts.folder / part.file, about)
@@ -117,14 +118,23 @@ class VectorStore:
         except DamageError:
             return self.parts.check(full=False) + self._check_quarantine()
         faults = self.parts.check(full=full, examine=examine) + self._check_quarantine()
-        seen: set[str] = set()
-        for part in self.parts.parts() if digests else []:
-            own = digests.get(part.file, [])
-            repeated = len(own) - len(set(own) - seen)
+        return faults + self._second_vectors(digests)
+
+    def _second_vectors(self, digests: Mapping[str, pa.ChunkedArray]) -> list[Fault]:
+        """Return a fault for each part with texts that it, or one before it, has already; `digests` by file."""
+        files = [part.file for part in self.parts.parts() if part.file in digests] if digests else []
+        whole = [chunk for file in files for chunk in digests[file].chunks]
+        seen = (
+            pa.chunked_array(whole, pa.string()).combine_chunks().fill_null("").dictionary_encode().indices.to_numpy()
+        )
+        second = np.ones(len(seen), bool)
+        second[np.unique(seen, return_index=True)[1]] = False
+        faults, start = [], 0
+        for file in files:
+            repeated, start = int(second[start : start + len(digests[file])].sum()), start + len(digests[file])
             if repeated:
-                path = self.parts.folder / part.file
-                faults.append(damage(path, f"has a second vector of {repeated:,} texts", "duplicate"))
-            seen.update(own)
+                says = f"has a second vector of {repeated:,} texts"
+                faults.append(damage(self.parts.folder / file, says, "duplicate"))
         return faults
 
     def _check_quarantine(self) -> list[Fault]:
@@ -160,9 +170,7 @@ def _quarantine_of_format_1(value: Any) -> dict[str, Any] | None:
 
 def vector_table(ids: Any, digests: Any, vectors: NDArray[np.float32]) -> pa.Table:
     """Return rows as they stand in a part, from Arrow arrays of strings and float32[n, dimension]."""
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-    column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    return pa.table({"id": ids, "text_digest": digests, "vector": column})
+    return pa.table({"id": ids, "text_digest": digests, "vector": to_column(vectors.astype(np.float32, copy=False))})
 
 
 def vector_schema(dimension: int) -> pa.Schema:
@@ -171,34 +179,33 @@ def vector_schema(dimension: int) -> pa.Schema:
     return vector_table(none, none, np.empty((0, dimension), np.float32)).schema
 
 
-def as_matrix(column: pa.Array) -> NDArray[np.float32]:
-    """Return a column of vectors as float32[n, dimension]; DamageError where it is something else."""
-    if not pa.types.is_fixed_size_list(column.type) or not pa.types.is_floating(column.type.value_type):
-        raise DamageError(f"The column vector has type {column.type}, not a list of fixed size.")
-    if column.null_count or column.flatten().null_count:
-        raise DamageError("The column vector has gaps.")
-    values: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return values.reshape(len(column), column.type.list_size)
+def vectors_of(rows: pa.Table | pa.RecordBatch) -> NDArray[np.float32]:
+    """Return the vectors of some rows of a part as float32[n, dimension]; DamageError where they are something else."""
+    return matrix_from(rows["vector"], np.float32)
 
 
-def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], list[str]]:
+def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], pa.ChunkedArray]:
     """Return the faults of a part's vectors, a few thousand rows at a time, and its text digests."""
-    digests: list[str] = []
+    digests: list[pa.Array] = []
     marks: list[dict[str, NDArray[np.bool_]]] = []
     for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=_COLUMNS):
-        vectors = as_matrix(batch["vector"])
+        vectors = vectors_of(batch)
         if vectors.shape[1] != about["dimension"]:
             says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
-            return [damage(path, says, "value")], []
+            return [damage(path, says, "value")], _keys([])
         marks.append(bad_values(vectors, normalised=about["normalised"]))
-        digests += batch["text_digest"].to_pylist()
+        digests.append(batch["text_digest"])
     faults = []
     for what in marks[0] if marks else ():
         bad = np.concatenate([mark[what] for mark in marks])
         if bad.any():
             says = f"holds {int(bad.sum()):,} vectors that are {what}"
             faults.append(damage(path, says, "value", row_ranges(np.flatnonzero(bad))))
-    return faults, digests
+    return faults, _keys(digests)
+
+
+def _keys(arrays: list[pa.Array]) -> pa.ChunkedArray:
+    return pa.chunked_array(arrays, pa.string())
 
 
 def _refuse_absurd(vectors: NDArray[np.float32], dimension: Any, path: Path) -> None:
