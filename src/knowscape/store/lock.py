@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from knowscape.errors import KnowscapeError, StorageError
 from knowscape.files import link_new, storing, write_atomic
@@ -43,12 +43,15 @@ def locked(path: Path) -> Iterator[None]:
                 yield
 
 
-def _open(path: Path) -> IO[bytes]:
-    """Open or create a file, but not what a link of that name leads to: it is going to be written to."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b")
+def _open(path: Path) -> FileIO:
+    """Open or create a file, but not what a link of that name leads to: it is going to be written to.
+
+    Without a buffer: what a full disk refused would be tried again when the file is closed.
+    """
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b", 0)
 
 
-def _acquire(file: IO[bytes], path: Path) -> bool:
+def _acquire(file: FileIO, path: Path) -> bool:
     """Take the lock; False where the file system has none, KnowscapeError where another process has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,11 +68,10 @@ def _acquire(file: IO[bytes], path: Path) -> bool:
     return True
 
 
-def _sign(file: IO[bytes]) -> None:
+def _sign(file: FileIO) -> None:
     file.seek(0)
     file.truncate()
     file.write(_holder().encode())
-    file.flush()
 
 
 def _holder() -> str:
