@@ -54,7 +54,7 @@ def matrix_from(column: pa.ChunkedArray | pa.Array, dtype: type[np.generic]) -> 
             return np.empty((0, width), dtype)
         values = np.frombuffer(column.buffers()[1], stored, rows * width, column.offset * kind.byte_width)
         return values.astype(dtype, copy=False).reshape(rows, width)
-    if pa.types.is_binary(kind):
+    if pa.types.is_binary(kind) and not pc.max(pc.binary_length(column)).as_py():
         return np.empty((rows, 0), dtype)
     return _from_lists(column, dtype)
 

@@ -124,11 +124,11 @@ class VectorStore:
         """Return a fault for each part with texts that it, or one before it, has already; `digests` by file."""
         files = [part.file for part in self.parts.parts() if part.file in digests] if digests else []
         whole = [chunk for file in files for chunk in digests[file].chunks]
-        seen = (
-            pa.chunked_array(whole, pa.string()).combine_chunks().fill_null("").dictionary_encode().indices.to_numpy()
-        )
-        second = np.ones(len(seen), bool)
-        second[np.unique(seen, return_index=True)[1]] = False
+        keys = pa.chunked_array(whole, pa.string()).combine_chunks().fill_null("")
+        if pc.count_distinct(keys).as_py() == len(keys):
+            return []
+        second = np.ones(len(keys), bool)
+        second[np.unique(keys.dictionary_encode().indices.to_numpy(), return_index=True)[1]] = False
         faults, start = [], 0
         for file in files:
             repeated, start = int(second[start : start + len(digests[file])].sum()), start + len(digests[file])
