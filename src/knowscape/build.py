@@ -135,10 +135,8 @@ def embed_corpus(
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
     with closing(_executor(spec, files, options)) as executor:
-        rows = slice_rows(
-            weights_bytes(files), fast=any(name.startswith("cuda") for name in gpus(options.engine.device))
-        )
-        commits = replace(options.commits, slice_rows=rows)
+        fast = "cuda" in "".join(gpus(options.engine.device))
+        commits = replace(options.commits, slice_rows=slice_rows(weights_bytes(files), fast=fast))
         run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)
         found = run(
             Texts(corpus.texts, corpus.ids, corpus.text_digests),
