@@ -29,8 +29,9 @@ _WIDTH, _MOST = 5, 2
 # How many articles, and questions, around a spot are asked whether they want the newcomer.
 _AROUND, _QUESTIONS_AROUND = 16, 4
 _ROUNDS, _SHARE, _BLOCK = 6, 0.25, 2048
-# So that an article does not lie exactly on another one, in the layout's own units.
-_NOISE = 1e-3
+# An article does not lie on another one, but this share of the distance to its nearest away, or so many of the layout's
+# own units.
+_APART, _LEAST_APART = 0.3, 0.02
 _LEAST_GAIN = 1e-9
 
 
@@ -147,8 +148,11 @@ class _Round:
         self, rows: NDArray[np.int64], random: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return which of some rows move, and where to."""
-        spots = np.einsum("sw,nwd->nsd", _MEANS, self.points[self.articles.true[rows, :_WIDTH]])
-        spots += random.normal(scale=_NOISE, size=spots.shape)
+        near = self.articles.true[rows, :_WIDTH]
+        spots, room = (
+            np.einsum("sw,nw...->ns...", _MEANS, of[near]) for of in (self.points, self.articles.reach[:, 0])
+        )
+        spots += random.normal(size=spots.shape) * np.maximum(_APART * room, _LEAST_APART)[..., None]
         gain = self.gain(rows, spots)
         far = np.linalg.norm(spots - self.points[rows, None], axis=-1)
         best = np.lexsort((far, -gain), axis=-1)[:, 0]
