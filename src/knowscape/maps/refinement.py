@@ -168,7 +168,7 @@ class _Round:
         for k in _DEPTHS:
             gain += _among(near[..., :k], own.true[rows, None, :k]).mean(axis=-1)
         if (asked := self.questions) is not None:
-            nobody, around = np.full((len(rows), 1), -1), min(_QUESTIONS_AROUND, len(asked.own) - 1)
+            nobody, around = np.full((len(rows), 1), -1), min(_QUESTIONS_AROUND, len(asked.own))
             distance, near = _others(asked.tree, spots, nobody, around)
             gain += _QUESTION_WEIGHT * (asked.entering(rows, distance, near) + asked.leaving[rows, None])
         return gain
