@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from knowscape.check import check_atlas
 from knowscape.corpus.document import Corpus
+from knowscape.encoders.load import find_again, load_encoder
 from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.placement import Placement, Placer
 from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
 
@@ -29,6 +32,7 @@ class Atlas:
 
     def __init__(self, folder: AtlasFolder) -> None:
         self.folder = folder
+        self._placers: dict[str, Placer] = {}
 
     def __repr__(self) -> str:
         return f"Atlas({str(self.folder.path)!r})"
@@ -98,6 +102,29 @@ class Atlas:
     def map_if_any(self, name: str) -> KnowledgeMap | None:
         folder = self.folder.map(name)
         return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
+
+    def place(self, text: str, *, model: str | None = None, where: str | None = None) -> Placement:
+        """Return where a text belongs on the map, embedded as an article would be.
+
+        `where` is the folder of a model that the catalogue lacks.  Raises UsageError for an empty text, and where the
+        map is missing or of other articles than the atlas holds.
+        """
+        name, _ = self.model(model)
+        if name not in self._placers:
+            self._placers[name] = self._placer(name, where)
+        return self._placers[name].place(text)
+
+    def _placer(self, name: str, where: str | None) -> Placer:
+        made, corpus = self.map(name), self.documents(name)
+        table = self.folder.neighbours(*self.model(name)).read()
+        if made.document_ids != corpus.ids or table is None or table.num_rows != len(corpus):
+            raise UsageError(
+                f"The map of {name} shows other articles than {self.path} holds. "
+                f"Make it anew with: knowscape map {self.path} --model {name}"
+            )
+        found, _ = find_again(*self.model(name), [where] if where else [])
+        graph = NeighbourGraph.from_table(table)
+        return Placer(load_encoder(found), corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
 
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong, an empty list where all is well; `full` reads every byte."""

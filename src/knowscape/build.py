@@ -29,7 +29,7 @@ from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
-from knowscape.quiz.questions import Question, read_questions, store_questions
+from knowscape.quiz.questions import Question, digest_of, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
 from knowscape.store.parts import write_part
@@ -194,7 +194,8 @@ def map_atlas(
 ) -> KnowledgeMap:
     """Lay the documents and questions out, name the regions and measure how far the map can be trusted.
 
-    A map that was made from the same vectors and questions with the same options is kept.
+    A map that was made from the same vectors and questions with the same options is kept, unless it has grown since.
+    One of another corpus, or that has grown, is where the new one starts, so that its articles are found again.
     """
     name, fingerprint = atlas.model(model)
     corpus, questions = atlas.documents(name), atlas.questions
@@ -202,11 +203,11 @@ def map_atlas(
         "model": name,
         "fingerprint": fingerprint,
         "corpus": corpus.digest,
-        "questions": sha256_text("\n".join(question.embedding_text for question in questions)),
+        "questions": digest_of(questions),
         "options": asdict(options),
     }
     kept = _readable_map(atlas, name)
-    if kept is not None and all(kept.about.get(key) == value for key, value in about.items()):
+    if kept is not None and "drift" not in kept.about and all(kept.about.get(key) == about[key] for key in about):
         return kept
     vectors = atlas.vectors(name)
     made = make_map(
@@ -220,10 +221,17 @@ def map_atlas(
         options=options.layout,
         padding=options.padding,
         about=about,
+        before=kept if kept is not None and _is_like(kept, options.layout) else None,
         progress=progress,
     )
     made.save(atlas.folder.map(name))
     return made
+
+
+def _is_like(made: KnowledgeMap, options: LayoutOptions) -> bool:
+    """Return whether a map was laid out as it would be now; with another seed or perplexity another one is wanted."""
+    said = made.about.get("options", {}).get("layout", {})
+    return (said.get("seed"), said.get("perplexity")) == (options.seed, options.perplexity)
 
 
 def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:

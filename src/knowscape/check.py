@@ -22,7 +22,7 @@ from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
 from knowscape.files import digest_file, sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
-from knowscape.quiz.questions import Question, stored_questions
+from knowscape.quiz.questions import Question, digest_of, stored_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, damage
@@ -217,11 +217,10 @@ class _Check:
         if not (path / "map.json").exists():
             return
         made = KnowledgeMap.load(path)
-        texts = sha256_text("\n".join(question.embedding_text for question in questions))
         for what, said, now in (
             ("the corpus", made.about.get("corpus"), corpus.digest if corpus is not None else None),
             ("the vectors", made.about.get("fingerprint"), fingerprint),
-            ("the questions", made.about.get("questions"), texts),
+            ("the questions", made.about.get("questions"), digest_of(questions)),
         ):
             if now is not None and said != now:
                 self._add([Fault("stale", path, f"holds a map that is older than {what}", _MAP)])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from knowscape.maps.names import name_regions
 from knowscape.maps.neighbours import NeighbourGraph
 
-__all__ = ["Region", "Regions", "find_regions"]
+__all__ = ["Region", "Regions", "find_regions", "purity"]
 
 _ARTICLES_PER_REGION = 15
 _LEAST, _MOST = 12, 240
@@ -67,9 +67,9 @@ def find_regions(
         regions = []
         for label, members in zip(names[level], _groups(own), strict=True):
             parent = int(membership[members[0], level - 1]) if level else None
-            near, purity = _from_the_middle(coordinates, members), _purity(graph, own, members)
+            near, share = _from_the_middle(coordinates, members), purity(graph, own, members)
             x, y = map(float, coordinates[near[0]])
-            regions.append(Region(label, x, y, len(members), purity, tuple(map(int, near[:_EXEMPLARS])), parent))
+            regions.append(Region(label, x, y, len(members), share, tuple(map(int, near[:_EXEMPLARS])), parent))
         levels.append(tuple(regions))
     return Regions(tuple(levels), membership)
 
@@ -134,6 +134,7 @@ def _from_the_middle(coordinates: NDArray[np.float32], members: NDArray[np.int64
     return result
 
 
-def _purity(graph: NeighbourGraph, own: NDArray[np.int32], members: NDArray[np.int64]) -> float:
+def purity(graph: NeighbourGraph, own: NDArray[np.int32], members: NDArray[np.int64]) -> float:
+    """Return the share of the members' ten true neighbours that have the same region `own` int32[n]."""
     same = own[graph.indices[members, :_NEIGHBOURS]] == own[members[0]]
     return float(same.mean()) if same.size else 1.0
