@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from knowscape.errors import DamageError, Fault
 from knowscape.maps.layout import LayoutOptions, lay_out, normalise
 from knowscape.maps.neighbours import NeighbourGraph, nearest
-from knowscape.maps.quality import DEPTHS, MapQuality, measure, neighbour_recall, question_overlap
+from knowscape.maps.quality import MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.manifest import PartFolder
@@ -145,8 +145,8 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
     with progress.stage("Regions"):
         regions = find_regions(documents, vectors, graph, titles=titles, texts=texts, seed=options.seed)
     with progress.stage("Quality"):
-        recall = neighbour_recall(graph, documents, DEPTHS)
-        quality = measure(recall, question_overlap(near, questions, documents) if len(questions) else None)
+        recall = neighbour_recall(graph, documents, [_DEPTH])[_DEPTH]
+        quality = measure(vectors, documents, question_overlap(near, questions, documents) if len(questions) else None)
         question_shares = question_overlap(near, questions, documents, k=_DEPTH)
     return KnowledgeMap(
         document_ids=list(document_ids),
@@ -154,7 +154,7 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
         coordinates=coordinates,
         raw=raw,
         membership=np.concatenate([regions.membership, regions.membership[near[:, 0]]]),
-        recall_10=np.concatenate([recall[_DEPTH], question_shares]),
+        recall_10=np.concatenate([recall, question_shares]),
         regions=regions,
         quality=quality,
         question_region=question_region(questions, padding) if len(questions) else None,
