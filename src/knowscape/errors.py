@@ -117,8 +117,8 @@ class WorseMapError(UsageError):
 
     def __init__(self, new: str, old: str, atlas: Path) -> None:
         super().__init__(
-            f"The new map keeps {new} of the articles' 10 nearest neighbours, the one that is there {old}; that one was "
-            f"kept. To replace it all the same, type the options again with: knowscape map {atlas} --force"
+            f"The new map keeps {new} of the articles' 10 nearest neighbours, the one that is there {old}; that one "
+            f"stays. To replace it all the same, type the options again with: knowscape map {atlas} --force"
         )
 
 
