@@ -15,6 +15,7 @@ from knowscape.maps.quality import (
     question_overlap,
     region_recall,
 )
+from knowscape.maps.regions import Region, Regions
 
 
 def _graph(indices: list[list[int]]) -> NeighbourGraph:
@@ -125,6 +126,11 @@ def test_a_map_is_clearly_worse_beyond_its_interval_and_what_seeds_differ_by(
 
 def test_a_regions_recall_is_the_mean_of_its_articles() -> None:
     membership = np.array([[0, 1], [0, 0], [1, 2], [1, 2]], np.int32)
-    found = region_recall(membership, np.array([0.2, 0.4, 1, 0.5], np.float32))
-    np.testing.assert_allclose(found[0], [0.3, 0.75], atol=1e-6)
-    np.testing.assert_allclose(found[1], [0.4, 0.2, 0.75], atol=1e-6)
+    levels = tuple(
+        tuple(Region(name, 0, 0, int((own == n).sum()), 1, (), None) for n, name in enumerate(names))
+        for own, names in zip(membership.T, ("AB", "CDE"), strict=True)
+    )
+    coarse, fine = region_recall(Regions(levels, membership), np.array([0.2, 0.4, 1, 0.5, 0.9], np.float32))
+    assert [(each.label, each.support) for each in coarse] == [("A", 2), ("B", 2)]
+    assert [each.recall for each in coarse] == pytest.approx([0.3, 0.75])
+    assert [each.recall for each in fine] == pytest.approx([0.4, 0.2, 0.75])

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from knowscape.maps.intervals import Interval, mean_interval, rank_correlation_interval
 from knowscape.maps.neighbours import NeighbourGraph
 from knowscape.maps.ranks import neighbours_kept, some_distances
+from knowscape.maps.regions import Regions
 
 __all__ = [
     "DEPTHS",
     "MapQuality",
+    "RegionRecall",
     "clearly_worse",
     "measure",
     "nearest_on_map",
@@ -78,6 +80,15 @@ class MapQuality:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class RegionRecall:
+    """A region's label, the number of its articles, and the mean of their recall at 10."""
+
+    label: str
+    support: int
+    recall: float
+
+
 _INTERVALS = {
     "trustworthiness": "near on the map is near in meaning",
     "continuity": "near in meaning is near on the map",
@@ -120,12 +131,17 @@ def clearly_worse(new: MapQuality, old: MapQuality) -> bool:
     return ours.high < theirs.low and theirs.mean - ours.mean > _CLEAR
 
 
-def region_recall(membership: NDArray[np.int32], recall: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-    """Return by level the mean of the articles' `recall` float32[n] in each region; `membership` int32[n, levels].
+def region_recall(regions: Regions, recall: NDArray[np.float32]) -> list[list[RegionRecall]]:
+    """Return by level what each region keeps: the mean of its articles' `recall` float32[n or more], in their order.
 
     Nothing is estimated: it is the mean over all articles of a region, however few these are.
     """
-    return [np.bincount(own, recall) / np.maximum(np.bincount(own), 1) for own in membership.T]
+    recall = recall[: len(regions.membership)]
+    found = []
+    for own, level in zip(regions.membership.T, regions.levels, strict=True):
+        means = np.bincount(own, recall, len(level)) / np.maximum(np.bincount(own, minlength=len(level)), 1)
+        found.append([RegionRecall(each.label, each.support, float(m)) for each, m in zip(level, means, strict=True)])
+    return found
 
 
 def neighbour_recall(
