@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_again
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import DamageError, Fault, KnowscapeError, first_line
+from knowscape.errors import DamageError, Fault, KnowscapeError, WorseMapError, first_line
 from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
@@ -185,7 +186,8 @@ class _Repair:
         for name, options in (drawn or {folder.info()["model"]: MapOptions()}).items():
             atlas = Atlas(folder)
             make_neighbours(atlas, name, atlas.vectors(name), progress=self._progress)
-            map_atlas(atlas, options, model=name, progress=self._progress)
+            with suppress(WorseMapError):  # the one that is there is sound
+                map_atlas(atlas, options, model=name, progress=self._progress)
         if page:
             make_page(Atlas(folder), progress=self._progress)
 

@@ -35,6 +35,7 @@ from knowscape.cli.output import show
 __all__ = ["read"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_LEAST_TRUE = 3
 
 
 @app.command()
@@ -123,6 +124,7 @@ def map_(
     model: Annotated[str | None, typer.Option(help="Whose vectors to lay out; the last one's by default.")] = None,
     padding: Padding = 0.5,
     seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a map that is clearly better, too.")] = False,
     json: Json = False,
 ) -> None:
     """Lay out an embedded atlas, with the questions where they are given."""
@@ -134,8 +136,8 @@ def map_(
     if chosen is not None:
         put_questions(opened.folder, chosen)
         embed_corpus(opened, name, progress=_progress())
-    made = map_atlas(opened, _options(padding, seed), model=name, progress=_progress())
-    show({"atlas": str(atlas), "model": name, **made.quality.to_json()}, as_json=json)
+    made = map_atlas(opened, _options(padding, seed), model=name, force=force, progress=_progress())
+    show({"atlas": str(atlas), "model": name, **_quality(made, json)}, as_json=json)
 
 
 @app.command()
@@ -197,9 +199,21 @@ def _build(corpus: Any, questions: Any, out: Path, *, json: bool, **options: Any
     from knowscape.build import build as build_atlas
 
     atlas = build_atlas(corpus, questions, out=out, progress=_progress(), **options)
-    quality = atlas.map().quality.to_json()
+    quality = _quality(atlas.map(), json)
     counts = {"documents": len(atlas.corpus), "questions": len(atlas.questions)}
     show({"atlas": str(out), **counts, **quality, "open_with": f"knowscape serve {out}"}, as_json=json)
+
+
+def _quality(made: Any, json: bool) -> dict[str, Any]:
+    """Return the figures of a map, for a machine, or for a person with the least true regions of the coarsest level."""
+    from knowscape.maps.quality import region_recall
+
+    levels = region_recall(made.regions, made.recall_10)
+    if json:
+        return {**made.quality.to_json(), "regions": [[asdict(region) for region in level] for level in levels]}
+    least = sorted(levels[0], key=lambda region: region.recall)[:_LEAST_TRUE]
+    regions = [f"{region.label} {region.recall:.2f} of {region.support:,} articles" for region in least]
+    return {**made.quality.words(), "least kept, of 10": regions}
 
 
 def _serve(atlas: Path, port: int) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.maps.intervals import mean_interval
 from knowscape.maps.placing import DOUBT
 
 __all__ = ["Drift", "measure_drift"]
 
 # Of articles like those of the layout at most this share is doubtful: two reasons, each at most `DOUBT`.  A new layout
-# is proposed where, with a confidence of 97.5 %, it is over twice that, ...
+# is proposed where the whole 95 % interval is over twice that, ...
 _EXPECTED = 2 * DOUBT
 _MOST_DOUBTFUL = 2 * _EXPECTED
-# ... or where what was added keeps less than so much of the recall that the others have.
+# ... or where the whole interval of what was added is below so much of the recall that the others have.
 _LEAST_RECALL = 0.8
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +59,27 @@ def measure_drift(
 
     None where nothing was added.
     """
-    from scipy.stats import binomtest
-
     count = int(added.sum())
     if not count:
         return None
-    doubtful = int((confidence[added] <= DOUBT).sum())
-    low = float(binomtest(doubtful, count).proportion_ci(_CONFIDENCE, method="wilson").low)
-    own, others = recall[added], recall[~added]
+    doubtful = mean_interval(confidence[added] <= DOUBT)
+    own, others = mean_interval(recall[added]), float(recall[~added].mean())
     reasons = []
-    if low > _MOST_DOUBTFUL:
+    if doubtful.low > _MOST_DOUBTFUL:
         reasons.append(
-            f"{doubtful / count:.0%} of the added articles have no place on the map, {_EXPECTED:.0%} would be usual"
+            f"{doubtful.mean:.0%} of the added articles have no place on the map, {_EXPECTED:.0%} would be usual"
         )
-    if _surely_below(own, _LEAST_RECALL * float(others.mean())):
-        reasons.append(f"the added articles keep {own.mean():.3f} of their neighbours, the others {others.mean():.3f}")
+    if own.high < _LEAST_RECALL * others:
+        reasons.append(f"the added articles keep {own.mean:.3f} of their neighbours, the others {others:.3f}")
     return Drift(
         added=count,
-        doubtful=doubtful / count,
-        doubtful_low=low,
-        recall_added=float(own.mean()),
-        recall_before=float(others.mean()),
+        doubtful=doubtful.mean,
+        doubtful_low=doubtful.low,
+        recall_added=own.mean,
+        recall_before=others,
         shift=_shift(vectors, added),
         refit="; ".join(reasons) or None,
     )
-
-
-def _surely_below(values: NDArray[np.float32], limit: float) -> bool:
-    """Return whether the mean of the values is below the limit, its upper 97.5 % bound included."""
-    spread = float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("inf")
-    return float(values.mean()) + 1.96 * spread < limit
 
 
 def _shift(vectors: NDArray[np.float32], added: NDArray[np.bool_]) -> float:

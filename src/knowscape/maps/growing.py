@@ -76,7 +76,7 @@ def grow_map(
     coordinates = normalise(points.raw)
     articles, questions = coordinates[: points.count], coordinates[points.count :]
     membership = points.membership(articles)
-    quality, recall = measured(graph, coordinates, near[:, :DEPTH])
+    quality, recall = measured(vectors, graph, coordinates, near[:, :DEPTH])
     added = ~np.isnan(points.confidence[: points.count])
     drift = measure_drift(vectors, added, confidence=points.confidence[: points.count], recall=recall[: points.count])
     return KnowledgeMap(

@@ -13,7 +13,7 @@ from knowscape.errors import DamageError, Fault
 from knowscape.maps.alignment import align, rows_of, starting_places
 from knowscape.maps.layout import LayoutOptions, lay_out, normalise
 from knowscape.maps.neighbours import NeighbourGraph, nearest
-from knowscape.maps.quality import DEPTHS, MapQuality, measure, neighbour_recall, question_overlap
+from knowscape.maps.quality import MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.manifest import PartFolder
@@ -160,14 +160,14 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
     with progress.stage("Regions"):
         regions = find_regions(documents, vectors, graph, titles=titles, texts=texts, seed=options.seed)
     with progress.stage("Quality"):
-        quality, recall_10 = measured(graph, coordinates, near)
+        quality, recall = measured(vectors, graph, coordinates, near)
     return KnowledgeMap(
         document_ids=list(document_ids),
         question_ids=list(question_ids),
         coordinates=coordinates,
         raw=raw,
         membership=np.concatenate([regions.membership, regions.membership[near[:, 0]]]),
-        recall_10=recall_10,
+        recall_10=recall,
         confidence=np.full(len(raw), np.nan, np.float32),
         regions=regions,
         quality=quality,
@@ -177,16 +177,16 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 
 
 def measured(
-    graph: NeighbourGraph, coordinates: NDArray[np.float32], near: NDArray[np.int32]
+    vectors: NDArray[np.float32], graph: NeighbourGraph, coordinates: NDArray[np.float32], near: NDArray[np.int32]
 ) -> tuple[MapQuality, NDArray[np.float32]]:
-    """Return a map's quality and the share float32[n + q] of the ten true neighbours that each of its rows keeps.
+    """Return a map's quality, and the share float32[n + q] of the ten true neighbours that each of its rows keeps.
 
-    `near` int32[q, 10] are the questions' nearest articles.
+    `vectors` float32[n, d] are those of the articles, `near` int32[q, 10] the questions' nearest articles.
     """
-    documents, questions = coordinates[: len(graph.indices)], coordinates[len(graph.indices) :]
-    recall = neighbour_recall(graph, documents, DEPTHS)
-    quality = measure(recall, question_overlap(near, questions, documents) if len(questions) else None)
-    return quality, np.concatenate([recall[_DEPTH], question_overlap(near, questions, documents, k=_DEPTH)])
+    documents, questions = coordinates[: len(vectors)], coordinates[len(vectors) :]
+    recall = neighbour_recall(graph, documents, [_DEPTH])[_DEPTH]
+    quality = measure(vectors, documents, question_overlap(near, questions, documents) if len(questions) else None)
+    return quality, np.concatenate([recall, question_overlap(near, questions, documents, k=_DEPTH)])
 
 
 def question_region(questions: NDArray[np.float32], padding: float = 0.5) -> Box:
