@@ -48,7 +48,7 @@ def test_export_gives_one_row_per_document_and_question(knowscape: Run, sample_a
     done = knowscape("export", sample_atlas, "--format", "parquet", "-o", tmp_path / "rows.parquet")
     assert done.returncode == 0, done.stderr
     table = pq.read_table(tmp_path / "rows.parquet")
-    names = "id kind title text x y x_raw y_raw region_1 region_2 region_3 neighbour_recall_10 vector"
+    names = "id kind title text x y x_raw y_raw region_1 region_2 region_3 region_4 neighbour_recall_10 vector"
     assert table.column_names == names.split()
     kinds = table["kind"].to_pylist()
     assert (kinds.count("document"), kinds.count("question")) == (684, 72)

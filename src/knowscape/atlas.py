@@ -21,6 +21,9 @@ from knowscape.store.atlas import AtlasFolder
 
 __all__ = ["Atlas", "open_atlas"]
 
+# A table has these at least; where a map has fewer levels, the finest stands in all that are left.
+_REGION_COLUMNS = 3
+
 
 def open_atlas(path: str | Path) -> "Atlas":
     """Return the atlas in the folder `path`; UsageError where there is none."""
@@ -115,16 +118,23 @@ class Atlas:
         return self._placers[name].place(text)
 
     def _placer(self, name: str, where: str | None) -> Placer:
-        made, corpus = self.map(name), self.documents(name)
-        table = self.folder.neighbours(*self.model(name)).read()
-        if made.document_ids != corpus.ids or table is None or table.num_rows != len(corpus):
+        made, corpus, graph = self.map(name), self.documents(name), self.neighbours(name)
+        if made.document_ids != corpus.ids:
             raise UsageError(
                 f"The map of {name} shows other articles than {self.path} holds. "
                 f"Make it anew with: knowscape map {self.path} --model {name}"
             )
         found, _ = find_again(*self.model(name), [where] if where else [])
-        graph = NeighbourGraph.from_table(table)
         return Placer(load_encoder(found), corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
+
+    def neighbours(self, model: str | None = None) -> NeighbourGraph:
+        """Return the neighbours that the map was made from; UsageError where they are not there or too old."""
+        name, fingerprint = self.model(model)
+        parts = self.folder.neighbours(name, fingerprint)
+        table = parts.read() if parts.about().get("corpus") == self.documents(name).digest else None
+        if table is None:
+            raise UsageError(f"{self.path} has no neighbours of {name}. Make them with: knowscape map {self.path}")
+        return NeighbourGraph.from_table(table)
 
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong, an empty list where all is well; `full` reads every byte."""
@@ -147,9 +157,10 @@ class Atlas:
             "x_raw": made.raw[:, 0],
             "y_raw": made.raw[:, 1],
         }
-        for level, regions in enumerate(made.regions.levels):
-            labels = [region.label for region in regions]
-            columns[f"region_{level + 1}"] = [labels[index] for index in made.membership[:, level]]
+        levels = made.regions.levels
+        for number in range(max(_REGION_COLUMNS, len(levels))):
+            level = min(number, len(levels) - 1)
+            columns[f"region_{number + 1}"] = [levels[level][index].label for index in made.membership[:, level]]
         columns["neighbour_recall_10"] = made.recall_10
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
         return pa.table(columns)

@@ -178,7 +178,7 @@ def test_the_samples_coarse_names_are_more_general_than_the_fine_ones(sample: tu
     def said(stem: str) -> int:
         return sum(re.search(rf"\b{re.escape(stem)}(s|es|y|ies)?\b", article) is not None for article in articles)
 
-    coarse, _, fine = (
+    coarse, *_, fine = (
         np.mean([np.log(said(stem)) for one in level for stem in _stems(one.label)]) for level in regions.levels
     )
     assert coarse > fine

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.maps.alignment import rows_of, starting_places
+from knowscape.maps.belonging import ground, purity
 from knowscape.maps.drift import measure_drift
 from knowscape.maps.knowledge_map import KnowledgeMap, measured, question_region
 from knowscape.maps.layout import normalise
 from knowscape.maps.neighbours import NEIGHBOURS, NeighbourGraph, nearest
 from knowscape.maps.placing import DEPTH, Ground
-from knowscape.maps.regions import Regions, purity
+from knowscape.maps.regions import Regions
 
 __all__ = ["extend_graph", "grow_map"]
 
@@ -87,7 +88,7 @@ def grow_map(
         membership=np.concatenate([membership, membership[near[:, 0]]]),
         recall_10=recall,
         confidence=points.confidence,
-        regions=_counted_again(before.regions, points.moved, membership, graph),
+        regions=_measured_again(before.regions, membership, articles, moved=points.moved, graph=graph),
         quality=quality,
         question_region=question_region(questions, padding) if len(questions) else None,
         about={**about, "drift": drift.to_json() if drift is not None else None},
@@ -150,23 +151,33 @@ class _Points:
         self.raw[rows] = np.clip(places, low, high)
 
 
-def _counted_again(
-    regions: Regions, moved: NDArray[np.int64], membership: NDArray[np.int32], graph: NeighbourGraph
+def _measured_again(
+    regions: Regions,
+    membership: NDArray[np.int32],
+    places: NDArray[np.float32],
+    *,
+    moved: NDArray[np.int64],
+    graph: NeighbourGraph,
 ) -> Regions:
-    """Return the regions with these members int32[n, levels]; `moved` are the rows that the exemplars have now."""
+    """Return the regions with these members int32[n, levels] at `places` float32[n, 2], under the same labels.
+
+    `moved` are the rows that the exemplars have now.
+    """
     levels = []
     for level, own in zip(regions.levels, membership.T, strict=True):
-        order = np.argsort(own, kind="stable")
-        groups = np.split(order, np.cumsum(np.bincount(own, minlength=len(level)))[:-1])
+        exemplars = [moved[list(region.exemplars)] for region in level]
+        sizes, pure = np.bincount(own), purity(graph, own)
+        around = ground(places, own, places[[rows[0] for rows in exemplars]], np.arange(len(level), dtype=np.int32))
         levels.append(
             tuple(
                 replace(
                     region,
-                    support=len(members),
-                    purity=purity(graph, own, members),
-                    exemplars=tuple(map(int, moved[list(region.exemplars)])),
+                    support=int(sizes[number]),
+                    purity=float(pure[number]),
+                    exemplars=tuple(map(int, exemplars[number])),
+                    place=float(around[number]),
                 )
-                for region, members in zip(level, groups, strict=True)
+                for number, region in enumerate(level)
             )
         )
     return Regions(tuple(levels), membership)

@@ -31,7 +31,7 @@ _DEPTH = 10
 class KnowledgeMap:
     """Rows are the documents, then the questions.
 
-    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, 3] the
+    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, levels] the
     region of each level (a question's is its nearest article's), `recall_10` float32[n + q] the share of the ten
     true neighbours that the map keeps, `confidence` float32[n + q] how sure the place is of what was added to the
     finished map, NaN for what was laid out, `question_region` x0, y0, x1, y1, `about` what it was made from.

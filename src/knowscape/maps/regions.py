@@ -1,32 +1,38 @@
-"""Named parts of the map at three levels of detail."""
+"""Named parts of the map at several levels of detail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.maps.belonging import ground, purity
 from knowscape.maps.names import name_regions
 from knowscape.maps.neighbours import NeighbourGraph
 
-__all__ = ["Region", "Regions", "find_regions", "purity"]
+__all__ = ["Region", "Regions", "best_places", "find_regions", "level_sizes"]
 
-_ARTICLES_PER_REGION = 15
-_LEAST, _MOST = 12, 240
-# The coarser levels have a quarter and a sixteenth of the finest level's regions; small maps have 15 and 7, and the
-# smallest a half and a third.
-_COARSER = ((4, 15, 2), (16, 7, 3))
+# n articles have about n to these powers regions of the finest and of the coarsest level: 85 and 6 for 684 articles,
+# 962 and 15 for 24,403.
+_FINEST, _COARSEST = 0.68, 0.27
+_ARTICLES_PER_REGION, _MOST = 4, 4096
+# A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
+_STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
+_ITERATIONS, _LEAST = 15, 3
 _EXEMPLARS = 3
-_NEIGHBOURS = 10
+# A label stands where at least so many of the articles around it are its own, if its region has such a place.
+_GROUND = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """A named part of the map; it stands on one of its own articles.
 
-    `support` counts its articles, `purity` is the share of their ten true neighbours that are in it too, `exemplars`
-    are rows, and `parent` is the index in the coarser level.
+    `support` counts its articles; `purity` is the share of their ten true neighbours that are in it too, `place` the
+    share of the ten articles nearest to the label that are, None in maps of older versions.  `exemplars` are rows, the
+    first of which the label stands on; `parent` is the index in the coarser level.
     """
 
     label: str
@@ -36,14 +42,24 @@ class Region:
     purity: float
     exemplars: tuple[int, ...]
     parent: int | None
+    place: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Three levels of regions, coarse to fine, and each row's region int32[n, 3] in them."""
+    """Levels of regions, coarse to fine, and each row's region int32[n, levels] in them."""
 
     levels: tuple[tuple[Region, ...], ...]
     membership: NDArray[np.int32]
+
+
+def level_sizes(count: int) -> list[int]:
+    """Return how many regions each level of a map of `count` articles is to have, coarse to fine."""
+    finest = max(1, min(round(count**_FINEST), _MOST, count // _ARTICLES_PER_REGION))
+    coarsest = max(1, min(round(count**_COARSEST), finest))
+    ratio = finest / coarsest
+    steps = max(round(log(ratio, _STEP)), min(_SMALL_STEPS, floor(log(ratio, _SMALL_STEP) + 1e-9)))
+    return np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
 
 
 def find_regions(
@@ -64,36 +80,73 @@ def find_regions(
     names = name_regions(membership, vectors, graph, titles=titles, texts=texts)
     levels: list[tuple[Region, ...]] = []
     for level, own in enumerate(membership.T):
+        pure, around = purity(graph, own), ground(coordinates, own, coordinates, own)
         regions = []
-        for label, members in zip(names[level], _groups(own), strict=True):
-            parent = int(membership[members[0], level - 1]) if level else None
-            near, share = _from_the_middle(coordinates, members), purity(graph, own, members)
-            x, y = map(float, coordinates[near[0]])
-            regions.append(Region(label, x, y, len(members), share, tuple(map(int, near[:_EXEMPLARS])), parent))
+        for number, members in enumerate(_groups(own)):
+            best = best_places(coordinates, members, around)
+            regions.append(
+                Region(
+                    names[level][number],
+                    x=float(coordinates[best[0], 0]),
+                    y=float(coordinates[best[0], 1]),
+                    support=len(members),
+                    purity=float(pure[number]),
+                    exemplars=tuple(map(int, best[:_EXEMPLARS])),
+                    parent=int(membership[members[0], level - 1]) if level else None,
+                    place=float(around[best[0]]),
+                )
+            )
         levels.append(tuple(regions))
     return Regions(tuple(levels), membership)
 
 
 def _clusters(coordinates: NDArray[np.float64], vectors: NDArray[np.float32], seed: int) -> NDArray[np.int32]:
-    """Return the three levels' labels int32[n, 3], coarse to fine, each within the one before."""
-    from sklearn.cluster import AgglomerativeClustering, KMeans
+    """Return the levels' labels int32[n, levels], coarse to fine, each within the one before."""
+    from sklearn.cluster import ward_tree
 
-    count = len(coordinates)
-    wanted = min(_MOST, max(_LEAST, count // _ARTICLES_PER_REGION), count // 4)
-    distinct = len(np.unique(coordinates, axis=0))
-    found = KMeans(max(1, min(wanted, distinct)), n_init=1, random_state=seed).fit(coordinates)
-    finest = _compact(found.labels_)
+    sizes = level_sizes(len(coordinates))
+    finest = _cells(coordinates, sizes[-1], seed)
     groups = _groups(finest)
+    if len(groups) == 1:
+        return finest[:, None]
     places = np.stack([coordinates[members].mean(axis=0) for members in groups])
     both = np.hstack([_even(places), _even(np.stack([vectors[members].mean(axis=0) for members in groups]))])
-    levels = [finest]
-    for divisor, least, share in _COARSER:
-        fewer = max(len(groups) // divisor, min(least, -(-len(groups) // share)))
-        joined = np.zeros(1, int)
-        if len(groups) > 1:
-            joined = AgglomerativeClustering(fewer, connectivity=_side_by_side(places)).fit_predict(both)
-        levels.append(_compact(joined[finest]))
-    return np.column_stack(levels[::-1])
+    joins = ward_tree(both, connectivity=_side_by_side(places))[0]
+    coarser = [_joined(joins, size, len(groups))[finest] for size in sizes[:-1] if size < len(groups)]
+    return np.column_stack([*coarser, finest])
+
+
+def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int32]:
+    """Return int32[n]: the nearest of `count` centres, or fewer, moved by k-means (Lloyd 1982).
+
+    The nearest centre is found in a tree: comparing all 250,000 articles with all 4,096 centres would take longer than
+    the layout.  Cells of fewer than three articles go to those beside them.
+    """
+    from scipy.spatial import cKDTree
+
+    distinct = np.unique(coordinates, axis=0)
+    chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
+    centres = distinct[np.sort(chosen)]
+    for step in range(_ITERATIONS):
+        own = cKDTree(centres).query(coordinates, workers=-1)[1]
+        sizes = np.bincount(own, minlength=len(centres))
+        kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
+        if not kept.any():
+            kept = sizes == sizes.max()
+        if step < _ITERATIONS - 1:
+            sums = np.column_stack([np.bincount(own, axis, len(centres)) for axis in coordinates.T])
+            centres = sums[kept] / sizes[kept, None]
+    return _compact(own)
+
+
+def _joined(joins: NDArray[Any], wanted: int, leaves: int) -> NDArray[np.int32]:
+    """Return each leaf's cluster after as many joins of a tree, in their order, as leave `wanted` clusters."""
+    above = np.arange(2 * leaves)
+    for number, pair in enumerate(joins[: leaves - wanted], leaves):
+        above[pair] = number
+    for node in range(2 * leaves - 1, -1, -1):
+        above[node] = above[above[node]]
+    return _compact(above[:leaves])
 
 
 def _even(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -127,14 +180,13 @@ def _groups(labels: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])
 
 
-def _from_the_middle(coordinates: NDArray[np.float32], members: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the members, the nearest to their median first."""
+def best_places(
+    coordinates: NDArray[np.float32], members: NDArray[np.int64], around: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the members: those among their own first, and of these the nearest to the members' median first.
+
+    `around` float64[n] is how much of what lies around each article is of its own region.
+    """
     distance = np.linalg.norm(coordinates[members] - np.median(coordinates[members], axis=0), axis=1)
-    result: NDArray[np.int64] = members[np.argsort(distance, kind="stable")]
+    result: NDArray[np.int64] = members[np.lexsort((distance, -np.minimum(around[members], _GROUND)))]
     return result
-
-
-def purity(graph: NeighbourGraph, own: NDArray[np.int32], members: NDArray[np.int64]) -> float:
-    """Return the share of the members' ten true neighbours that have the same region `own` int32[n]."""
-    same = own[graph.indices[members, :_NEIGHBOURS]] == own[members[0]]
-    return float(same.mean()) if same.size else 1.0
