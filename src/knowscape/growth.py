@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,11 @@ class Added:
     questions: int
     left_out: dict[str, int]
     maps: dict[str, KnowledgeMap]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: of each map its quality and the drift since it was laid out."""
+        maps = {name: {**made.quality.to_json(), "drift": made.about.get("drift")} for name, made in self.maps.items()}
+        return {"documents": self.documents, "questions": self.questions, "left_out": self.left_out, "maps": maps}
 
 
 def add(

@@ -32,7 +32,7 @@ from knowscape.cli.app import (
 )
 from knowscape.cli.output import show
 
-__all__ = ["read"]
+__all__ = ["embedding", "read"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _LEAST_TRUE = 3
@@ -77,7 +77,7 @@ def build(
         _questions(questions, max_questions),
         out,
         model=model,
-        embedding=_embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
+        embedding=embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
         options=_options(padding, seed),
         json=json,
     )
@@ -108,7 +108,7 @@ def embed(
     from knowscape.store.atlas import AtlasFolder
 
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
-    options = _embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
+    options = embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
     found = {name: asdict(embed_corpus(Atlas(folder), name, options, progress=_progress())) for name in reversed(model)}
@@ -250,7 +250,7 @@ def _questions(path: Path | None, limit: int | None) -> Any:
     return read_questions(path, limit=limit)
 
 
-def _embedding(
+def embedding(
     device: str,
     batch_tokens: int | None,
     workers: int | None,

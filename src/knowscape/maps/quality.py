@@ -20,6 +20,7 @@ __all__ = [
     "measure",
     "nearest_on_map",
     "neighbour_recall",
+    "overlap",
     "question_overlap",
     "region_recall",
 ]
@@ -159,7 +160,7 @@ def neighbour_recall(
     keep = found != np.arange(len(found))[:, None]
     keep[keep.all(axis=1), -1] = False
     found = found[keep].reshape(len(found), deepest)
-    return {k: _overlap(graph.indices, found, min(k, known)) for k in depths}
+    return {k: overlap(graph.indices, found, min(k, known)) for k in depths}
 
 
 def question_overlap(
@@ -174,7 +175,7 @@ def question_overlap(
     `neighbours` int32[q, k or more], nearest first; `questions` float32[q, 2]; `documents` float32[n, 2].
     """
     k = min(k, neighbours.shape[1])
-    return _overlap(neighbours, nearest_on_map(documents, questions, k), k)
+    return overlap(neighbours, nearest_on_map(documents, questions, k), k)
 
 
 def nearest_on_map(points: NDArray[np.float32], queries: NDArray[np.float32], k: int) -> NDArray[np.int32]:
@@ -185,7 +186,7 @@ def nearest_on_map(points: NDArray[np.float32], queries: NDArray[np.float32], k:
     return found.astype(np.int32)
 
 
-def _overlap(true: NDArray[np.int32], found: NDArray[np.int32], k: int) -> NDArray[np.float32]:
+def overlap(true: NDArray[np.int32], found: NDArray[np.int32], k: int) -> NDArray[np.float32]:
     """Return the share of the first k of each row of `true` that is among the first k of the same row of `found`."""
     hits = np.empty(len(true), np.float32)
     for start in range(0, len(true), _ROWS_AT_ONCE):
