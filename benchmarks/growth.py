@@ -34,17 +34,6 @@ from knowscape.quiz.questions import read_questions
 from knowscape.store.atlas import AtlasFolder
 
 
-def report(name: str, made: NDArray[np.float32], new: NDArray[np.bool_], old: NDArray[np.float32]) -> None:
-    """Print the recall of new and old articles, and how far the old ones are from their places `old`."""
-    recall = neighbour_recall(GRAPH[0], made, [5, 10, 50])
-    cells = "  ".join(f"{recall[k][new].mean():.3f} {recall[k][~new].mean():.3f}" for k in recall)
-    moved = np.linalg.norm(made[~new] - old, axis=1)
-    print(f"{name:<34} {cells}   {np.median(moved):.4f}  {np.quantile(moved, 0.9):.4f}")
-
-
-GRAPH = []
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("articles", type=Path)
@@ -86,18 +75,24 @@ def compare(atlas: Atlas, before: KnowledgeMap, grown: KnowledgeMap) -> None:
         }
     )
     vectors, graph = atlas.vectors(), atlas.neighbours()
-    GRAPH.append(graph)
     new, old = rows_of(atlas.documents().ids, before.document_ids) < 0, before.coordinates[:size]
     near = nearest(vectors, atlas.question_vectors(), 5)[0] if atlas.questions else None
+
+    def report(name: str, made: NDArray[np.float32]) -> None:
+        recall = neighbour_recall(graph, made, [5, 10, 50])
+        cells = "  ".join(f"{recall[k][new].mean():.3f} {recall[k][~new].mean():.3f}" for k in recall)
+        moved = np.linalg.norm(made[~new] - old, axis=1)
+        print(f"{name:<34} {cells}   {np.median(moved):.4f}  {np.quantile(moved, 0.9):.4f}")
+
     print(f"{'':<34} recall at 5, 10, 50: new old, new old, new old   moved: median, 90 %")
-    report("grown", grown.coordinates[:count], new, old)
+    report("grown", grown.coordinates[:count])
     start = time.perf_counter()
     alone = lay_out(vectors, graph, near).documents
     print(f"a layout of all: {time.perf_counter() - start:.1f} s")
-    report("laid out anew", normalise(alone), new, old)
-    report("laid out anew, turned", normalise(align(alone[~new], before.raw[:size]).turned(alone)), new, old)
+    report("laid out anew", normalise(alone))
+    report("laid out anew, turned", normalise(align(alone[~new], before.raw[:size]).turned(alone)))
     again = map_atlas(atlas, MapOptions(), force=True)
-    report("laid out anew from where it was", again.coordinates[:count], new, old)
+    report("laid out anew from where it was", again.coordinates[:count])
     print("quality, grown:", asdict(grown.quality.recall[10]), "anew:", asdict(again.quality.recall[10]))
 
 

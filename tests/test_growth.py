@@ -25,17 +25,18 @@ from knowscape.growth import add
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.store.atlas import AtlasFolder
 
-OLD = 600
+OLD, ALL = 300, 360
 
 
 @pytest.fixture(scope="module")
 def grown(knowscape: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, KnowledgeMap, dict]:  # type: ignore[type-arg]
-    """The sample, built of 600 articles and 60 questions and grown by all the rest, as typed."""
+    """Built of 300 articles of the sample and 60 questions, and grown by 60 articles and 12 questions, as typed."""
     desk = tmp_path_factory.mktemp("grown")
     corpus = read_corpus(sample_articles_path())
     questions = json.loads(sample_questions_path().read_text(encoding="utf-8"))
-    pq.write_table(corpus.table.slice(0, OLD), desk / "old.parquet")
-    pq.write_table(corpus.table.slice(OLD - 5), desk / "more.parquet")
+    some = corpus.table.take(np.random.default_rng(0).permutation(len(corpus))[:ALL])
+    pq.write_table(some.slice(0, OLD), desk / "old.parquet")
+    pq.write_table(some.slice(OLD - 5), desk / "more.parquet")
     (desk / "old.json").write_text(json.dumps(questions[:60]), encoding="utf-8")
     (desk / "more.json").write_text(json.dumps(questions[50:]), encoding="utf-8")
     atlas = desk / "x.atlas"
@@ -48,10 +49,10 @@ def grown(knowscape: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 def test_adding_says_what_came_in_and_what_was_there(grown: tuple[Path, KnowledgeMap, dict]) -> None:  # type: ignore[type-arg]
     said = grown[2]
-    assert (said["documents"], said["questions"]) == (84, 12)
+    assert (said["documents"], said["questions"]) == (60, 12)
     assert said["left_out"] == {"repeat of an id, dropped": 5, "question that is there already, dropped": 10}
     made = said["maps"]["all-MiniLM-L6-v2"]
-    assert made["drift"]["added"] == 84
+    assert made["drift"]["added"] == 60
     assert set(made["drift"]) == {
         "added", "doubtful", "doubtful_low", "recall_added", "recall_before", "shift", "refit"
     }  # fmt: skip
@@ -62,14 +63,13 @@ def test_an_atlas_that_grew_is_whole_and_nothing_on_its_map_moved(grown: tuple[P
     opened = package.open(atlas)
     assert opened.check(full=True) == []
     made = opened.map()
-    assert len(opened.corpus) == len(made.document_ids) == 684
+    assert len(opened.corpus) == len(made.document_ids) == ALL
     assert made.coordinates[:OLD].tobytes() == before.coordinates[:OLD].tobytes()
-    assert made.coordinates[684:744].tobytes() == before.coordinates[OLD:].tobytes()
-    assert np.isfinite(made.confidence[OLD:684]).all()
-    assert made.recall_10[OLD:684].mean() > 0.8 * made.recall_10[:OLD].mean()
+    assert made.coordinates[ALL : ALL + 60].tobytes() == before.coordinates[OLD:].tobytes()
+    assert np.isfinite(made.confidence[OLD:ALL]).all()
 
 
-def test_typed_again_it_adds_nothing_and_a_new_layout_is_kept_in_place(
+def test_typed_again_it_adds_nothing_and_a_new_layout_keeps_little_more_and_moves_little(
     knowscape: Run,
     grown: tuple[Path, KnowledgeMap, dict],
     tmp_path: Path,  # type: ignore[type-arg]
@@ -84,7 +84,7 @@ def test_typed_again_it_adds_nothing_and_a_new_layout_is_kept_in_place(
     assert "drift" not in again.about
     assert np.isnan(again.confidence).all()
     assert np.median(np.linalg.norm(again.coordinates[:OLD] - before.coordinates[:OLD], axis=1)) < 0.1
-    grown_map.save(opened.folder.map("all-MiniLM-L6-v2"))
+    assert grown_map.recall_10[OLD:ALL].mean() >= 0.8 * again.recall_10[OLD:ALL].mean()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def starting_places(places: NDArray[np.float32], rows: NDArray[np.int64], graph:
 
     One that it lacks (-1) comes amid those of its ten nearest articles that it has.
     """
-    known = rows >= 0
+    known = np.asarray(rows >= 0)
     start = np.zeros((len(rows), 2))
     start[known] = places[rows[known]]
     near = graph.indices[~known, :_NEAR]

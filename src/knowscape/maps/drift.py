@@ -87,4 +87,4 @@ def _shift(vectors: NDArray[np.float32], added: NDArray[np.bool_]) -> float:
     own, others = vectors[added], vectors[~added]
     apart = float(np.linalg.norm(own.mean(axis=0, dtype=np.float64) - others.mean(axis=0, dtype=np.float64)))
     spread = float(others.var(axis=0, dtype=np.float64).sum())
-    return apart / max((spread * (1 / len(own) + 1 / len(others))) ** 0.5, 1e-12)
+    return apart / max(float(np.sqrt(spread * (1 / len(own) + 1 / len(others)))), 1e-12)

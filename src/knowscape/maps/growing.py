@@ -20,6 +20,8 @@ __all__ = ["extend_graph", "grow_map"]
 
 # A new article's neighbours may be new themselves: so often each is placed again among all the others.
 _ROUNDS = 2
+# A larger map's quality is measured on so many of its articles: measuring more would take longer than all the rest.
+_FEW, _MEASURED = 5000, 2000
 
 
 def extend_graph(graph: NeighbourGraph, vectors: NDArray[np.float32], known: NDArray[np.int64]) -> NeighbourGraph:
@@ -77,7 +79,9 @@ def grow_map(
     coordinates = normalise(points.raw)
     articles, questions = coordinates[: points.count], coordinates[points.count :]
     membership = points.membership(articles)
-    quality, recall = measured(vectors, graph, coordinates, near[:, :DEPTH])
+    quality, recall = measured(
+        vectors, graph, coordinates, near[:, :DEPTH], sample=_MEASURED if points.count > _FEW else None
+    )
     added = ~np.isnan(points.confidence[: points.count])
     drift = measure_drift(vectors, added, confidence=points.confidence[: points.count], recall=recall[: points.count])
     return KnowledgeMap(

@@ -177,15 +177,22 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 
 
 def measured(
-    vectors: NDArray[np.float32], graph: NeighbourGraph, coordinates: NDArray[np.float32], near: NDArray[np.int32]
+    vectors: NDArray[np.float32],
+    graph: NeighbourGraph,
+    coordinates: NDArray[np.float32],
+    near: NDArray[np.int32],
+    *,
+    sample: int | None = None,
 ) -> tuple[MapQuality, NDArray[np.float32]]:
     """Return a map's quality, and the share float32[n + q] of the ten true neighbours that each of its rows keeps.
 
-    `vectors` float32[n, d] are those of the articles, `near` int32[q, 10] the questions' nearest articles.
+    `vectors` float32[n, d] are those of the articles, `near` int32[q, 10] the questions' nearest articles; `sample`
+    articles are measured, None: as many as `measure` chooses.
     """
     documents, questions = coordinates[: len(vectors)], coordinates[len(vectors) :]
     recall = neighbour_recall(graph, documents, [_DEPTH])[_DEPTH]
-    quality = measure(vectors, documents, question_overlap(near, questions, documents) if len(questions) else None)
+    overlap = question_overlap(near, questions, documents) if len(questions) else None
+    quality = measure(vectors, documents, overlap, sample=sample)
     return quality, np.concatenate([recall, question_overlap(near, questions, documents, k=_DEPTH)])
 
 

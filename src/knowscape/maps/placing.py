@@ -135,7 +135,8 @@ class Ground:
             return found
         others = found != rows[:, None, None]
         others[others.all(axis=-1), -1] = False
-        return found[others].reshape(*found.shape[:2], wanted - 1)
+        found = found[others].reshape(*found.shape[:2], wanted - 1)
+        return found
 
 
 def _weights(similarities: _Floats) -> _Floats:
