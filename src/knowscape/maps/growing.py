@@ -13,13 +13,11 @@ from knowscape.maps.drift import measure_drift
 from knowscape.maps.knowledge_map import KnowledgeMap, measured, question_region
 from knowscape.maps.layout import normalise
 from knowscape.maps.neighbours import NEIGHBOURS, NeighbourGraph, nearest
-from knowscape.maps.placing import DEPTH, Ground
+from knowscape.maps.placing import DEPTH, Ground, settle
 from knowscape.maps.regions import Regions
 
 __all__ = ["extend_graph", "grow_map"]
 
-# A new article's neighbours may be new themselves: so often each is placed again among all the others.
-_ROUNDS = 2
 # A larger map's quality is measured on so many of its articles: measuring more would take longer than all the rest.
 _FEW, _MEASURED = 5000, 2000
 
@@ -121,12 +119,11 @@ class _Points:
         """Place the new articles among all, at first amid those that were there."""
         rows = self._rows[: self.count]
         new = np.flatnonzero(rows < 0)
-        self._put(new, starting_places(self._before.raw, rows, graph)[new])
-        for _ in range(_ROUNDS if len(new) else 0):
-            ground = Ground(self.raw[: self.count], graph)
-            spots = ground.place_again(new)
-            self._put(new, spots.places)
-            self.confidence[new] = ground.judge(spots).confidence
+        if len(new):
+            start = starting_places(self._before.raw, rows, graph).astype(np.float32)
+            places, trust = settle(start, new, graph)
+            self._put(new, places)
+            self.confidence[new] = trust.confidence
 
     def place_questions(
         self, graph: NeighbourGraph, indices: NDArray[np.int32], similarities: NDArray[np.float32]

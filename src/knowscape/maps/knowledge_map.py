@@ -13,6 +13,7 @@ from knowscape.errors import DamageError, Fault
 from knowscape.maps.alignment import align, rows_of, starting_places
 from knowscape.maps.layout import LayoutOptions, lay_out, normalise
 from knowscape.maps.neighbours import NeighbourGraph, nearest
+from knowscape.maps.placing import settle
 from knowscape.maps.quality import MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
@@ -142,19 +143,19 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 ) -> KnowledgeMap:
     """Lay out, name and measure; `vectors` float32[n, d], `question_vectors` float32[q, d].
 
-    The layout starts from the places of a map `before`, and is turned so that their common articles lie best over
-    each other.
+    Where a map `before` has half of the articles or more, the layout starts from their places there, and is turned so
+    that they lie best over each other.
     """
     count = len(vectors)
     wanted = question_vectors if question_vectors is not None else np.empty((0, vectors.shape[1]), np.float32)
     near, _ = nearest(vectors, wanted, _DEPTH) if len(wanted) else (np.empty((0, _DEPTH), np.int32), None)
     rows = rows_of(document_ids, before.document_ids) if before is not None else np.full(count, -1)
-    start = starting_places(before.raw, rows, graph) if before is not None and (rows >= 0).any() else None
-    start = start - start.mean(axis=0) if start is not None else None
+    common = rows >= 0
+    start = _start(before.raw, rows, graph) if before is not None and 2 * common.sum() >= count else None
     layout = lay_out(vectors, graph, near[:, :_QUESTION_EDGES], options=options, start=start, progress=progress)
     raw = np.concatenate([layout.documents, layout.questions])
     if before is not None and start is not None:
-        raw = align(layout.documents[rows >= 0], before.raw[rows[rows >= 0]]).turned(raw)
+        raw = align(layout.documents[common], before.raw[rows[common]]).turned(raw)
     coordinates = normalise(raw)
     documents, questions = coordinates[:count], coordinates[count:]
     with progress.stage("Regions"):
@@ -174,6 +175,18 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
         question_region=question_region(questions, padding) if len(questions) else None,
         about=about,
     )
+
+
+def _start(places: NDArray[np.float32], rows: NDArray[np.int64], graph: NeighbourGraph) -> NDArray[np.float64]:
+    """Return where the articles lie on the map before, float64[n, 2] around 0; those that it lacks, placed among them.
+
+    `places` float32[m or more, 2] are that map's, `rows` int64[n] the articles' rows in it, -1 where it lacks them.
+    """
+    start, new = starting_places(places, rows, graph), np.flatnonzero(rows < 0)
+    if len(new):
+        start[new] = settle(start.astype(np.float32), new, graph)[0]
+    result: NDArray[np.float64] = start - start.mean(axis=0)
+    return result
 
 
 def measured(

@@ -1,6 +1,6 @@
 """Question-aware t-SNE: articles and quiz questions laid out together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from typing import Any
 
@@ -60,8 +60,8 @@ def lay_out(
 ) -> Layout:
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
-    t-SNE (van der Maaten & Hinton 2008) from a PCA start, or from the places `start` float64[n, 2] around 0.  Each
-    question gets edges to its nearest articles with up to twice the weight of the largest affinity; all affinities then
+    t-SNE (van der Maaten & Hinton 2008) from a PCA start, or, without early exaggeration, from the places `start`
+    float64[n, 2] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles with up to twice the weight of the largest affinity; all affinities then
     sum to one.  Afterwards each question moves to the best of the means of its neighbours' places.
     """
     count = len(vectors)
@@ -70,7 +70,11 @@ def lay_out(
     if count < _FEW:
         documents = np.column_stack([np.arange(count), np.zeros(count)]).astype(np.float32)
         return Layout(documents, documents[question_neighbours].mean(axis=1))
-    start = _start(_principal(vectors) if start is None else start, question_neighbours, options.seed)
+    if start is None:
+        start = _start(vectors, question_neighbours, options.seed)
+    else:
+        start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
+        options = replace(options, early_iterations=0)
     points = _optimise(start, _affinities(graph, question_neighbours, options.perplexity), options, progress)
     documents, questions = points[:count], points[count:]
     return Layout(documents, replace_questions(question_neighbours, questions, documents))
@@ -108,21 +112,16 @@ def normalise(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _principal(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the two first principal components float64[n, 2]."""
+def _start(vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], seed: int) -> NDArray[np.float64]:
+    """Return the two first principal components, scaled as Kobak & Berens 2019, with a little noise."""
+    random = np.random.default_rng(seed)
     centred = vectors - vectors.mean(axis=0)
     # The covariance's eigenvectors, largest last: exact, and unlike scikit-learn's PCA silent about equal vectors.
     axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, :2]
     axes *= np.where(axes.sum(axis=0) < 0, -1, 1)
-    components = np.zeros((len(vectors), 2))
-    components[:, : axes.shape[1]] = centred @ axes
-    return components
-
-
-def _start(places: NDArray[np.float64], question_neighbours: NDArray[np.int32], seed: int) -> NDArray[np.float64]:
-    """Return the articles' places and the questions among them, scaled as Kobak & Berens 2019, with a little noise."""
-    random = np.random.default_rng(seed)
-    start = places * (1e-4 / max(float(places[:, 0].std()), 1e-5))
+    start = np.zeros((len(vectors), 2))
+    start[:, : axes.shape[1]] = centred @ axes
+    start *= 1e-4 / max(float(start[:, 0].std()), 1e-5)
     start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
     result: NDArray[np.float64] = start + random.normal(scale=1e-6, size=start.shape)
     return result

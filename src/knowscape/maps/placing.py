@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 
 from knowscape.maps.neighbours import NeighbourGraph
 
-__all__ = ["DEPTH", "DOUBT", "Ground", "Spots", "Trust"]
+__all__ = ["DEPTH", "DOUBT", "Ground", "Spots", "Trust", "settle"]
 
 # So many of the nearest articles say where something belongs; the next one is what their weight is measured against.
 DEPTH = 10
-# Means of all sets of so many of them are the spots that are tried.
-_CORNERS = 5
+# Means of all sets of so many of them are the spots that are tried, moved so far towards the middle of all: else what
+# is placed covers its nearest article, or another that has the same ones.
+_CORNERS, _ASIDE = 5, 0.003
+# A spot is worth the share of the five nearest that are the five nearest to it on the map, and the same of the ten.
+# Onto 22,403 articles 2,000 came with a recall at 5, 10 and 50 of 0.377, 0.295 and 0.201 so; judged by the ten alone,
+# by their weights, 0.300, 0.282 and 0.193; laid out with all others 0.382, 0.304 and 0.211.
+_JUDGED, _BETWEEN_EQUALS = (5, DEPTH), 0.01
+# So often what is new is placed again among all the others, since its nearest articles may be new themselves.
+_ROUNDS = 2
 # At most one article in so many of those that are like the map's own is scattered more widely, and as many lie further.
 DOUBT = 0.02
 # The yardstick is made of so many of the map's own articles.
@@ -80,7 +87,7 @@ class Ground:
         """Place things by their nearest articles int32[m, k] and float32[m, k], nearest first; k is best `DEPTH` + 1.
 
         Each comes to the best of the means of some of its nearest articles' places, so never outside the map.  A spot
-        is judged by the weight of the nearest articles that are nearest to it on the map, too.
+        is judged by how many of the nearest articles are nearest to it on the map, too.
         """
         return self._spots(indices, similarities, None)
 
@@ -115,13 +122,12 @@ class Ground:
     ) -> tuple[_Floats, _Floats]:
         near = indices[:, : weights.shape[1]]
         places = self._places[near]
-        tried = np.concatenate(
-            [_means(places[:, :_CORNERS]), (weights[..., None] * places).sum(axis=1, keepdims=True)], axis=1
-        )
-        kept = (self._nearest(tried, near.shape[1], rows)[:, :, None, :] == near[:, None, :, None]).any(axis=-1)
+        middle = (weights[..., None] * places).sum(axis=1, keepdims=True)
+        tried = np.concatenate([(1 - _ASIDE) * _means(places[:, :_CORNERS]) + _ASIDE * middle, middle], axis=1)
+        same = self._nearest(tried, near.shape[1], rows)[:, :, None, :] == near[:, None, :, None]
         apart = np.linalg.norm(tried[:, :, None] - places[:, None], axis=-1)
-        worth = (kept * weights[:, None]).sum(axis=-1).round(5)
         scatter = (apart * weights[:, None]).sum(axis=-1)
+        worth = _worth(same, weights)
         best = np.lexsort((scatter, -worth), axis=-1)[:, 0]
         each = np.arange(len(near))
         return tried[each, best].astype(np.float32), scatter[each, best].astype(np.float32)
@@ -137,6 +143,28 @@ class Ground:
         others[others.all(axis=-1), -1] = False
         found = found[others].reshape(*found.shape[:2], wanted - 1)
         return found
+
+
+def settle(places: _Floats, new: NDArray[np.int64], graph: NeighbourGraph) -> tuple[_Floats, Trust]:
+    """Place the rows `new` int64[m] among all `places` float32[n, 2]; return theirs, float32[m, 2], and how sure they are.
+
+    `places` says where the new ones are at first, `graph` has the neighbours of all.
+    """
+    places = places.copy()
+    for _ in range(_ROUNDS):
+        ground = Ground(places, graph)
+        spots = ground.place_again(new)
+        places[new] = spots.places
+    return spots.places, ground.judge(spots)
+
+
+def _worth(same: NDArray[np.bool_], weights: _Floats) -> _Floats:
+    """Return float32[m, s]: what spots are worth; `same` bool[m, s, i, j]: the i-th nearest is the j-th on the map."""
+    worth = _BETWEEN_EQUALS * (same.any(axis=-1) * weights[:, None]).sum(axis=-1)
+    for depth in _JUDGED:
+        worth += same[..., :depth, :depth].any(axis=-1).sum(axis=-1) / depth
+    rounded: _Floats = worth.round(5)
+    return rounded
 
 
 def _weights(similarities: _Floats) -> _Floats:
