@@ -15,8 +15,10 @@ from knowscape.atlas import Atlas
 from knowscape.corpus.document import Corpus
 from knowscape.corpus.readers import read_corpus
 from knowscape.embed.executors import Executor, Processes, Threads
+from knowscape.embed.plan import slice_rows
 from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.encoders.catalogue import DEFAULT_MODEL
+from knowscape.encoders.configuration import weights_bytes
 from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
@@ -138,7 +140,9 @@ def embed_corpus(
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
     with closing(_executor(spec, files, options)) as executor:
-        run = partial(embed, spec=spec, executor=executor, commits=options.commits, progress=progress)
+        fast = "cuda" in "".join(gpus(options.engine.device))
+        commits = replace(options.commits, slice_rows=slice_rows(weights_bytes(files), fast=fast))
+        run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)
         found = run(
             Texts(corpus.texts, corpus.ids, corpus.text_digests),
             store=folder.vectors(spec.name, spec.fingerprint),

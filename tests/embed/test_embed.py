@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from knowscape.embed.executors import Threads, Work
-from knowscape.embed.plan import SLICE_ROWS, plan_slices
+from knowscape.embed.plan import SLICE_ROWS, plan_slices, slice_rows
 from knowscape.embed.run import Commits, Texts, embed
 from knowscape.embed.worker import Encoded, encode_slice
 from knowscape.errors import DeviceLostError, KnowscapeError
@@ -39,6 +39,14 @@ def test_what_is_left_after_whole_slices_is_the_same_slices(digests: list[str], 
     done = data.draw(st.lists(st.sampled_from(whole), unique=True)) if whole else []
     left = plan_slices(digests, {digests[row] for part in done for row in part.rows}, slice_rows=size)
     assert left == [part for part in whole if part not in done]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "rows"), [(0, 2048), (91, 2048), (134, 1024), (438, 256), (1340, 128), (16_000, 8), (10**9, 1)]
+)
+def test_a_slice_of_a_large_model_has_fewer_rows(megabytes: int, rows: int) -> None:
+    assert slice_rows(megabytes * 10**6) == rows
+    assert slice_rows(megabytes * 10**6, fast=True) == SLICE_ROWS
 
 
 @given(DIGESTS, st.sets(st.sampled_from("abcdefghij")), st.integers(1, 9))
@@ -75,8 +83,10 @@ def test_a_changed_corpus_computes_what_changed(tmp_path: Path, after: list[str]
 def test_an_error_half_way_keeps_what_was_committed(tmp_path: Path) -> None:
     texts, store = [f"text {n}" for n in range(20_000)], VectorStore(tmp_path)
 
+    early = set(texts[:8192])
+
     def fail_late(now: list[str], vectors: NDArray[np.float32]) -> None:
-        if len(failing.seen) >= 10_000:
+        if not early.issuperset(now):
             raise RuntimeError("the bus is gone")
 
     failing = CountingEncoder(fail_late)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.embed.executors import Executor
-from knowscape.embed.plan import Slice, plan_slices
+from knowscape.embed.plan import SLICE_ROWS, Slice, plan_slices
 from knowscape.embed.worker import Encoded
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.progress import SILENT, Progress, Stage
@@ -27,10 +27,14 @@ _REMEMBERED = 4
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """How much is at stake: a commit before it is more than so many seconds or rows, whichever comes first."""
+    """How much is at stake: a commit before it is more than so many seconds or rows, whichever comes first.
+
+    Rows are encoded, and stored, in slices of `slice_rows`.
+    """
 
     seconds: float = 30.0
     rows: int = 8192
+    slice_rows: int = SLICE_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def embed(
         return Embedded(0, 0, {})
     with store.writing(spec.about()) as append:
         cached = set(_commit_cached(cache.find(spec.fingerprint, wanted - done), append)) if cache else set()
-        slices = plan_slices(these.digests, done | cached)
+        slices = plan_slices(these.digests, done | cached, slice_rows=commits.slice_rows)
         count = sum(len(part.rows) for part in slices)
         name = "Embedding questions" if these.queries else "Embedding"
         with progress.stage(name, total=len(wanted), done=len(wanted) - count) as stage:

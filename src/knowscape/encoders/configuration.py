@@ -12,7 +12,15 @@ from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import UsageError
 from knowscape.files import sha256_file
 
-__all__ = ["contradictions", "engine_of", "largest_tensor", "read_spec", "why_not_native", "with_digests"]
+__all__ = [
+    "contradictions",
+    "engine_of",
+    "largest_tensor",
+    "read_spec",
+    "weights_bytes",
+    "why_not_native",
+    "with_digests",
+]
 
 _POOLINGS = {"mean_tokens": "mean", "cls_token": "cls", "lasttoken": "lasttoken"}
 _NATIVE_MODULES = {"Transformer", "Pooling", "Normalize"}
@@ -52,6 +60,11 @@ def _shapes(weights: Path) -> list[list[int]]:
 
     with safe_open(str(weights), "np") as opened:
         return [list(opened.get_slice(name).get_shape()) for name in opened.keys()]  # noqa: SIM118 - no mapping
+
+
+def weights_bytes(folder: Path) -> int:
+    """Return the size of a model's weights in bytes."""
+    return sum(path.stat().st_size for path in _weights(folder))
 
 
 def largest_tensor(folder: Path) -> int:

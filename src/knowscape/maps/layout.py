@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from knowscape.maps.descent import Descent
 from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.refinement import refine
 from knowscape.maps.repulsion import FourierRepulsion, tree_repulsion
 from knowscape.progress import SILENT, Progress
 
@@ -61,8 +62,9 @@ def lay_out(
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
     t-SNE (van der Maaten & Hinton 2008) from a PCA start, or, without early exaggeration, from the places `start`
-    float64[n, 2] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles with up to twice the weight of the largest affinity; all affinities then
-    sum to one.  Afterwards each question moves to the best of the means of its neighbours' places.
+    float64[n, 2] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles with
+    up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards articles move to spots
+    where more neighbours are true ones, and each question to the best of the means of its neighbours' places.
     """
     count = len(vectors)
     if question_neighbours is None:
@@ -76,7 +78,8 @@ def lay_out(
         start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
         options = replace(options, early_iterations=0)
     points = _optimise(start, _affinities(graph, question_neighbours, options.perplexity), options, progress)
-    documents, questions = points[:count], points[count:]
+    questions = replace_questions(question_neighbours, points[count:], points[:count])
+    documents = refine(points[:count], graph, questions, question_neighbours, seed=options.seed, progress=progress)
     return Layout(documents, replace_questions(question_neighbours, questions, documents))
 
 
