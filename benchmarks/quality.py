@@ -4,9 +4,9 @@
 
 The vectors come from a generator: topics within topics, of sizes that fall by a power law.  They lie in a file that is
 mapped into memory; `own memory` is what the process holds beside it, sampled all the time, `file` what it has read of
-the file, which the system may take back.  The map is a random projection, on which every neighbour is wrong, so every rank is
-counted; with --layout it is the real one, whose time, neighbours included, is printed beside.  Each size runs in a
-process of its own.
+the file, which the system may take back.  The map is a random projection, on which every neighbour is wrong, so every
+rank is counted; with --layout it is the real one, whose time, neighbours included, is printed beside.  Each size runs
+in a process of its own.
 """
 
 import argparse

@@ -166,7 +166,7 @@ def inspect(
     url: Column = None,
     json: Json = False,
 ) -> None:
-    """Read CORPUS and say what is in it, and what was left out and why; of an atlas, what its map can be trusted with."""
+    """Read CORPUS and say what is in it, and what was left out and why; of an atlas, how far to trust its map."""
     if (Path(corpus) / "atlas.json").is_file():
         _inspect_atlas(Path(corpus), (limit, reader, text, title, id, url), json=json)
         return
