@@ -103,7 +103,7 @@ def _compare(
         apart *= apart
         near -= apart
     similar[row] = near[row] = -np.inf
-    deepest = min(max(depths), len(similar) - 1)
+    deepest = min(max(_TRUST_DEPTH, *depths), len(similar) - 1)
     true, found = _nearest(similar, deepest), _nearest(near, deepest)
     recall = [_hits(similar, true, found, min(depth, deepest)) for depth in depths]
     return [*recall, _near_enough(similar, true, found), _near_enough(near, found, true)]
