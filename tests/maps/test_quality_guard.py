@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -32,9 +33,14 @@ def _bytes(atlas: Atlas) -> bytes:
     return (atlas.folder.map("by-hand") / "map.json").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_atlas(tmp_path_factory.mktemp("made") / "small.atlas", page=False).path
+
+
 @pytest.fixture
-def atlas(tmp_path: Path) -> Atlas:
-    return small_atlas(tmp_path / "small.atlas", page=False)
+def atlas(made: Path, tmp_path: Path) -> Atlas:
+    return open_atlas(shutil.copytree(made, tmp_path / "small.atlas"))
 
 
 def test_a_clearly_worse_map_is_refused_with_both_figures_and_what_to_type(atlas: Atlas) -> None:
