@@ -1,6 +1,7 @@
 """What `knowscape check --questions` promises: each question's neighbours in the embedding and on the map."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,7 +9,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from knowscape.atlas import Atlas
+from knowscape.atlas import Atlas, open_atlas
 from knowscape.build import MapOptions, map_atlas, put_questions
 from knowscape.diagnosis import diagnose_questions
 from knowscape.errors import UsageError
@@ -17,9 +18,14 @@ from small_atlas import COUNT, QUESTIONS, small_atlas
 Run = Callable[..., CompletedProcess[str]]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_atlas(tmp_path_factory.mktemp("made") / "small.atlas", page=False).path
+
+
 @pytest.fixture
-def atlas(tmp_path: Path) -> Atlas:
-    return small_atlas(tmp_path / "small.atlas", page=False)
+def atlas(made: Path, tmp_path: Path) -> Atlas:
+    return open_atlas(shutil.copytree(made, tmp_path / "small.atlas"))
 
 
 def test_each_question_has_its_five_nearest_in_both_spaces_with_their_figures(atlas: Atlas) -> None:
@@ -96,7 +102,7 @@ def test_what_cannot_be_diagnosed_is_refused(atlas: Atlas, knowscape: Run, tmp_p
         diagnose_questions(Atlas(atlas.folder))
     stale = knowscape("check", atlas.path, "--questions")
     assert (stale.returncode, "older than the questions" in stale.stdout) == (3, True)
-    put_questions(atlas.folder, [])
+    atlas.folder.questions().unlink()
     with pytest.raises(UsageError, match=r"knowscape map .* -q"):
         diagnose_questions(Atlas(atlas.folder))
     assert not (atlas.path.parent / "neighbor_analysis.json").exists()

@@ -130,7 +130,7 @@ def _summary(made: KnowledgeMap, questions: list[QuestionNeighbours], depth: int
     overlaps, count = np.array([question.overlap for question in questions]), len(made.document_ids)
     region = np.array(made.question_region)
     low, high = np.split(region, 2)
-    inside = ((made.coordinates >= low) & (made.coordinates <= high)).all(axis=1)
+    inside: NDArray[np.bool_] = np.all((made.coordinates >= low) & (made.coordinates <= high), axis=1)
     return Diagnosis(
         questions=questions,
         mean_overlap=float(overlaps.mean() / depth),

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -15,6 +17,7 @@ from knowscape.maps.intervals import Interval
 from knowscape.maps.layout import LayoutOptions
 from small_atlas import QUESTIONS, small_atlas
 
+Run = Callable[..., CompletedProcess[str]]
 OTHER = MapOptions(LayoutOptions(seed=5))
 
 
@@ -30,9 +33,14 @@ def _bytes(atlas: Atlas) -> bytes:
     return (atlas.folder.map("by-hand") / "map.json").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_atlas(tmp_path_factory.mktemp("made") / "small.atlas", page=False).path
+
+
 @pytest.fixture
-def atlas(tmp_path: Path) -> Atlas:
-    return small_atlas(tmp_path / "small.atlas", page=False)
+def atlas(made: Path, tmp_path: Path) -> Atlas:
+    return open_atlas(shutil.copytree(made, tmp_path / "small.atlas"))
 
 
 def test_a_clearly_worse_map_is_refused_with_both_figures_and_what_to_type(atlas: Atlas) -> None:
@@ -70,7 +78,7 @@ def test_a_map_of_other_questions_is_replaced_whatever_its_figures(atlas: Atlas)
     assert len(made.question_ids) == 2
 
 
-def test_the_command_refuses_with_exit_code_2_until_forced(atlas: Atlas, knowscape: Callable[..., object]) -> None:
+def test_the_command_refuses_with_exit_code_2_until_forced(atlas: Atlas, knowscape: Run) -> None:
     _praise(atlas)
     refused = knowscape("map", atlas.path, "--seed", 7)
     assert refused.returncode == 2
@@ -82,6 +90,19 @@ def test_the_command_refuses_with_exit_code_2_until_forced(atlas: Atlas, knowsca
     assert found["recall"]["10"]["mean"] < 1.1
     assert found["trustworthiness"]["mean"] > 0
     assert found["measured"] == 39
+
+
+def test_inspect_shows_the_figures_of_the_map_that_is_there(atlas: Atlas, knowscape: Run) -> None:
+    found = json.loads(knowscape("inspect", atlas.path, "--json").stdout)
+    quality = atlas.map().quality
+    assert {key: found[key] for key in quality.to_json()} == json.loads(json.dumps(quality.to_json()))
+    assert [len(level) for level in found["regions"]] == [len(level) for level in atlas.map().regions.levels]
+    said = knowscape("inspect", atlas.path).stdout
+    for what, figure in quality.words().items():
+        assert f"{what} " in said
+        assert figure in said
+    refused = knowscape("inspect", atlas.path, "--limit", 3)
+    assert (refused.returncode, "--json" in refused.stderr) == (2, True)
 
 
 class _Notes:

@@ -72,9 +72,9 @@ def test_the_size_of_blocks_and_a_memory_map_change_nothing(tmp_path: Path, monk
 
 def test_equal_articles_count_as_equally_near() -> None:
     vectors = np.repeat(np.eye(3, dtype=np.float32), 20, axis=0)
-    places = np.random.default_rng(0).permutation(20).repeat(3).reshape(20, 3).T.reshape(-1, 1)
-    apart = np.column_stack([places + 100 * np.arange(3).repeat(20)[:, None], np.zeros(60)]).astype(np.float32)
-    kept = neighbours_kept(vectors, apart, np.arange(60), [5])
+    order = np.tile(np.random.default_rng(0).permutation(20), 3)
+    places = np.column_stack([order + 100 * np.arange(3).repeat(20), np.zeros(60)]).astype(np.float32)
+    kept = neighbours_kept(vectors, places, np.arange(60), [5])
     assert kept.recall[5].tolist() == [1] * 60
     assert kept.trustworthiness.tolist() == [1] * 60
 

@@ -166,7 +166,10 @@ def inspect(
     url: Column = None,
     json: Json = False,
 ) -> None:
-    """Read CORPUS and say what is in it, and what was left out and why."""
+    """Read CORPUS and say what is in it, and what was left out and why; of an atlas, how far to trust its map."""
+    if (Path(corpus) / "atlas.json").is_file():
+        _inspect_atlas(Path(corpus), (limit, reader, text, title, id, url), json=json)
+        return
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     lengths = sorted(len(body) for body in documents.texts)
     result = {
@@ -195,6 +198,17 @@ def export(
 
     rows = export_atlas(_open(atlas), format, out, model=model, grid=GridOptions(grid, nearest))
     show({"out": str(out), "rows": rows}, as_json=json)
+
+
+def _inspect_atlas(path: Path, of_a_corpus: tuple[object, ...], *, json: bool) -> None:
+    from knowscape.errors import UsageError
+
+    if any(option is not None for option in of_a_corpus):
+        raise UsageError(f"{path} is an atlas: of the options only --json is for it, the others are for a corpus.")
+    atlas = _open(path)
+    name, _ = atlas.model()
+    counts = {"documents": len(atlas.corpus), "questions": len(atlas.questions)}
+    show({"atlas": str(path), **counts, "model": name, **_quality(atlas.map(name), json)}, as_json=json)
 
 
 def _build(corpus: Any, questions: Any, out: Path, *, json: bool, **options: Any) -> None:

@@ -53,11 +53,12 @@ def neighbours_kept(
     # A memory map is read by the products themselves; einsum gives the lengths without a second copy.
     scale = 1 / np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)), np.float32(1e-12))
     compare = partial(_compare, scale=scale, axes=np.ascontiguousarray(coordinates.T), depths=depths)
-    block = max(_FEWEST, _NUMBERS // len(vectors))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    block, threads = max(_FEWEST, _NUMBERS // len(vectors)), os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(rows) if len(vectors) > 1 else 0, block):
             some = rows[start : start + block]
-            kept[start : start + block] = list(pool.map(compare, some, vectors[some] @ vectors.T))
+            pieces = (np.array_split(each, threads) for each in (some, vectors[some] @ vectors.T))
+            kept[start : start + block] = np.concatenate(list(pool.map(compare, *pieces)))
     *recall, trustworthiness, continuity = np.ascontiguousarray(kept.T)
     return Kept(dict(zip(depths, recall, strict=True)), trustworthiness, continuity)
 
@@ -84,29 +85,38 @@ def some_distances(
 
 
 def _compare(
-    row: int,
-    similar: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    products: NDArray[np.float32],
     *,
     scale: NDArray[np.float32],
     axes: NDArray[np.float32],
     depths: Sequence[int],
-) -> list[float]:
-    """Return one article's recall by depth, trustworthiness and continuity.
+) -> NDArray[np.float32]:
+    """Return the recall by depth, trustworthiness and continuity of each of `rows`, float32[m, depths + 2].
 
-    `similar` float32[n] are its products with all vectors, `scale` float32[n] one over their lengths, and `axes`
+    `products` float32[m, n] are those with all vectors, `scale` float32[n] one over their lengths, and `axes`
     float32[2, n] the places on the map.
     """
-    similar *= scale
-    near = np.zeros_like(similar)
+    kept = np.empty((len(rows), len(depths) + 2), np.float32)
+    deepest = min(max(_TRUST_DEPTH, *depths), len(scale) - 1)
+    for values, row, similar in zip(kept, rows, products, strict=True):
+        similar *= scale  # noqa: PLW2901 - in place
+        near = _closeness(axes, row)
+        similar[row] = near[row] = -np.inf
+        true, found = _nearest(similar, deepest), _nearest(near, deepest)
+        values[:-2] = [_hits(similar, true, found, min(depth, deepest)) for depth in depths]
+        values[-2:] = _near_enough(similar, true, found), _near_enough(near, found, true)
+    return kept
+
+
+def _closeness(axes: NDArray[np.float32], row: int) -> NDArray[np.float32]:
+    """Return float32[n]: minus the square of each article's distance to one of them on the map."""
+    near: NDArray[np.float32] = np.zeros_like(axes[0])
     for axis in axes:
         apart = axis - axis[row]
         apart *= apart
         near -= apart
-    similar[row] = near[row] = -np.inf
-    deepest = min(max(depths), len(similar) - 1)
-    true, found = _nearest(similar, deepest), _nearest(near, deepest)
-    recall = [_hits(similar, true, found, min(depth, deepest)) for depth in depths]
-    return [*recall, _near_enough(similar, true, found), _near_enough(near, found, true)]
+    return near
 
 
 def _nearest(closeness: NDArray[np.float32], k: int) -> NDArray[np.int64]:
