@@ -110,18 +110,18 @@ class _Namer:
 
     def names(self, level: int, coarser: list[list[str]]) -> list[str]:
         """Return the names of a level's regions; where two want the same, the one it fits better has it."""
-        ranked = self._ranked(level)
-        regions = range(len(ranked))
-        names = [""] * len(regions)
-        used: set[str] = set()
-        for region in sorted(regions, key=lambda region: (-ranked[region].best, region)):
-            members = np.flatnonzero(self._membership[:, level] == region)
+        ranked, own = self._ranked(level), self._membership[:, level]
+        groups = np.split(np.argsort(own, kind="stable"), np.cumsum(np.bincount(own))[:-1])
+        names = [""] * len(ranked)
+        used: set[frozenset[str]] = set()
+        for region in sorted(range(len(ranked)), key=lambda region: (-ranked[region].best, region)):
+            members = groups[region]
             above = [coarser[one][self._membership[members[0], one]] for one in range(level)]
-            taken = used | set(above)
+            taken = used | set(map(_parts, above))
             least = _SECOND_COVERAGE if level < self._membership.shape[1] - 1 else _SECOND_COVERAGE_FINEST
             candidates = self._candidates(ranked[region], members, above, least=least)
-            names[region] = next(name for name in candidates if name not in taken)
-            used.add(names[region])
+            names[region] = next(name for name in candidates if _parts(name) not in taken)
+            used.add(_parts(names[region]))
         return names
 
     def _ranked(self, level: int) -> list[_Ranked]:
@@ -208,6 +208,11 @@ class _Namer:
         yield from (f"{titles[0] if titles else 'Region'} {number}" for number in count(1))
 
 
+def _parts(name: str) -> frozenset[str]:
+    """Return what a name says: "Stars & Moons" says the same as "Moons & Stars"."""
+    return frozenset(name.split(" & "))
+
+
 def _go_together(one: str, other: str) -> bool:
     """Return whether two labels make a name: few words, of which no two begin alike."""
     words = one.lower().split() + other.lower().split()
@@ -215,9 +220,12 @@ def _go_together(one: str, other: str) -> bool:
 
 
 def _says_nothing_new(label: str, above: list[str]) -> bool:
-    """Return whether a label is one of those above it, or one word that begins like a word of the last's."""
+    """Return whether a label is one of those above it, or one word that begins like one of the last's.
+
+    Of two phrases above it may be one.
+    """
     words = label.lower().split()
-    stems = {word[:_STEM] for name in above[-1:] for word in name.lower().split()}
+    stems = {word[:_STEM] for name in above[-1:] if " & " not in name for word in name.lower().split()}
     return label in above or (len(words) == 1 and words[0][:_STEM] in stems)
 
 
