@@ -48,10 +48,10 @@ STOP = frozenset(_STOP.split())
 KINDS = frozenset({"species", "genus", "genera", "kind", "type", "class", "breed"})
 # Said of so many things that alone it is no name for any: "star systems" is one, "systems" none.
 _WEAK = """
-system service genus process method phenomenon relation name family effect approach form formation structure element group
-work term concept list code category class model unit measure property set order activity condition area site location
-event subject figure title use cost field object man woman masculine feminine starting record thing function result
-feature version type level rule practice operation development management issue role degree region
+system service genus process method phenomenon relation name family effect approach form formation structure element
+group work term concept list code category class model unit measure property set order activity condition area site
+location event subject figure title use cost field object man woman masculine feminine starting record thing function
+result feature version type level rule practice operation development management issue role degree region
 """
 WEAK = frozenset(_WEAK.split())
 
