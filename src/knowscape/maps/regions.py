@@ -15,9 +15,9 @@ from knowscape.maps.neighbours import NeighbourGraph
 __all__ = ["Region", "Regions", "best_places", "find_regions", "level_sizes"]
 
 # n articles have about n to these powers regions of the finest and of the coarsest level: 85 and 6 for 684 articles,
-# 962 and 15 for 24,403.
+# 963 and 15 for 24,403.
 _FINEST, _COARSEST = 0.68, 0.27
-_ARTICLES_PER_REGION, _MOST = 4, 4096
+_ARTICLES_PER_REGION, _MOST, _MOST_COARSE = 4, 4096, 30
 # A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
 _STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
 _ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
@@ -56,7 +56,7 @@ class Regions:
 def level_sizes(count: int) -> list[int]:
     """Return how many regions each level of a map of `count` articles is to have, coarse to fine."""
     finest = max(1, min(round(count**_FINEST), _MOST, count // _ARTICLES_PER_REGION))
-    coarsest = max(1, min(round(count**_COARSEST), finest))
+    coarsest = max(1, min(round(count**_COARSEST), _MOST_COARSE, finest))
     ratio = finest / coarsest
     steps = max(round(log(ratio, _STEP)), min(_SMALL_STEPS, floor(log(ratio, _SMALL_STEP) + 1e-9)))
     return np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
