@@ -113,14 +113,21 @@ def plain(name: str) -> str:
     return ", ".join(part.strip() for part in re.split(r"[,&]", name.lower()) if part.strip())
 
 
+def drawn(sizes: list[int], chance: random.Random) -> list[tuple[int, int]]:
+    """Return so many regions, none twice, as evenly from the levels as their sizes allow; levels from 0."""
+    found: list[tuple[int, int]] = []
+    for level, size in enumerate(sizes):
+        wanted = (REGIONS - len(found)) // (len(sizes) - level)
+        found += [(level, region) for region in chance.sample(range(size), min(size, wanted))]
+    return found
+
+
 def sheet(arguments: argparse.Namespace) -> None:
     atlas, chance = open_atlas(arguments.atlas), random.Random(arguments.seed)
     names, made, titles = names_of(atlas, arguments), atlas.map(), atlas.documents().titles
     levels = made.regions.levels
     shown, key = [], []
-    for number in range(REGIONS):
-        level = number * len(levels) // REGIONS
-        region = chance.randrange(len(levels[level]))
+    for level, region in drawn([len(regions) for regions in levels], chance):
         members = np.flatnonzero(made.regions.membership[:, level] == region).tolist()
         makers = chance.sample(sorted(names), len(names))
         some = [titles[row] for row in chance.sample(members, min(TITLES, len(members)))]
@@ -156,7 +163,7 @@ def main() -> None:
     make.add_argument("sheet", type=Path)
     make.add_argument("--bertopic", default="python", help="the Python of an environment with BERTopic")
     make.add_argument("--embedding-atlas", type=Path, required=True, help="the site-packages that hold embedding-atlas")
-    make.add_argument("--node", default="node")
+    make.add_argument("--node", default="node", help="Node.js 22 or later")
     make.add_argument("--seed", type=int, default=0)
     make.set_defaults(run=sheet)
     tally = commands.add_parser("score")

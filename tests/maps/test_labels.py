@@ -94,7 +94,7 @@ def _first(made: KnowledgeMap, level: int) -> Region:
 
 LIES: dict[str, Callable[[KnowledgeMap], KnowledgeMap]] = {
     "count its own": lambda made: _label(made, 1, support=_first(made, 1).support + 1),
-    "its own articles and not": lambda made: _label(made, 1, place=_first(made, 1).place + 0.2),  # type: ignore[operator]
+    "are its own articles": lambda made: _label(made, 1, place=0.123),
     "whose purity is": lambda made: _label(made, 1, purity=_first(made, 1).purity + 0.01),
     "where it claims": lambda made: _label(made, 0, x=_first(made, 0).x + 0.01),
     "in its parent": lambda made: _label(made, 1, parent=made.regions.levels[1][0].parent ^ 1),  # type: ignore[operator]

@@ -192,7 +192,7 @@ class _Reader:
                 for word in words.words
             ]
         )
-        return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.4, 1.0))
+        return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.2, 1.0))
 
     def _whole(self, uses: "_Uses") -> NDArray[np.float64]:
         """Return a factor that is small for a piece of one longer phrase, as "Lanka" and "song contest" are."""
@@ -227,14 +227,16 @@ class _Reader:
         last = uses.starts + uses.lengths - 1
         ends = ~np.append(self._content, False)[last + 1]
         one = ends & ~plural
-        counted = uses.share(one & self._after_article[uses.starts], among=one, least=1)
-        several = uses.share(plural, least=1)
+        # Three uses more, so that a word that is hardly ever said does not count by chance.
+        several = uses.share(plural, least=3)
+        counted = uses.share(one & self._after_article[uses.starts], among=one, least=3) + several
         first, final = uses.firsts()
         heads = np.zeros(len(self._words.words))
         alone = first == final
-        heads[self._one[final[alone]]] = (counted + several)[alone]
+        heads[self._one[final[alone]]] = counted[alone]
         head = np.where(self._words.proper[self._words.ids[final]], 0, heads[self._one[final]])
-        result: Flags = ((counted + several >= _COUNTED) & (head >= _COUNTED_HEAD)) | (several > 0.5)
+        mostly = uses.share(plural, least=0) > 0.5
+        result: Flags = mostly | ((counted >= _COUNTED) & (head >= _COUNTED_HEAD))
         return result
 
     def _odd(self) -> dict[int, Counter[str]]:

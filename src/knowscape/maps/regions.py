@@ -59,7 +59,8 @@ def level_sizes(count: int) -> list[int]:
     coarsest = max(1, min(round(count**_COARSEST), _MOST_COARSE, finest))
     ratio = finest / coarsest
     steps = max(round(log(ratio, _STEP)), min(_SMALL_STEPS, floor(log(ratio, _SMALL_STEP) + 1e-9)))
-    return np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
+    sizes: list[int] = np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
+    return sizes
 
 
 def find_regions(
@@ -157,7 +158,7 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
     chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
     centres = distinct[np.sort(chosen)]
     for step in range(_ITERATIONS):
-        own = cKDTree(centres).query(coordinates, workers=-1)[1]
+        own: NDArray[np.int64] = cKDTree(centres).query(coordinates, k=[1], workers=-1)[1][:, 0]
         sizes = np.bincount(own, minlength=len(centres))
         kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
         if not kept.any():
