@@ -32,7 +32,7 @@ _LEAST, _ENOUGH = (2, 0.03), (4, 0.05)
 _FLOOR = 0.05
 # A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good;
 # the finest regions are about one thing more often.
-_SECOND_COVERAGE, _SECOND_COVERAGE_FINEST, _SECOND_SCORE = 0.4, 0.7, 0.4
+_SECOND_COVERAGE, _SECOND_COVERAGE_FINEST, _SECOND_SCORE = 0.25, 0.4, 0.25
 # Words that begin alike mean much the same.
 _STEM = 4
 
@@ -184,14 +184,14 @@ class _Namer:
         fresh = [
             place for place, label in enumerate(labels) if label not in beside and not _says_nothing_new(label, above)
         ]
-        # One of two phrases above may be the whole name of a part, and no half of one.
+        # Of two phrases above, one may name a part or come first in its name.
         halves = {part for name in above for part in _parts(name)}
-        new = [place for place in fresh if labels[place] not in halves]
-        if new and new[0] == fresh[0]:
+        new = [place for place in fresh if place == fresh[0] or labels[place] not in halves]
+        if new:
             second = self._second(ranked, labels, new, least=least)
             if second is not None:
                 yield f"{labels[new[0]]} & {labels[second]}"
-        for some in ([labels[place] for place in fresh], [labels[place] for place in new], labels):
+        for some in ([labels[place] for place in new], [labels[place] for place in fresh], labels):
             yield from some
             yield from (
                 f"{one} & {other}" for one, other in combinations(some[:_PAIRED], 2) if _go_together(one, other)
