@@ -16,7 +16,7 @@ from knowscape.atlas import Atlas, open_atlas
 from knowscape.labels import spots
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.labels import untrue_labels
-from knowscape.maps.regions import Region, Regions
+from knowscape.maps.regions import Region, Regions, level_sizes
 from small_atlas import small_atlas
 
 DATA = Path(os.environ.get("KNOWSCAPE_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -48,8 +48,9 @@ def _brute_force(atlas: Atlas) -> None:
 
 def test_every_label_of_the_sample_is_true(sample_atlas: Path) -> None:
     atlas = open_atlas(sample_atlas)
-    assert [len(level) for level in atlas.map().regions.levels][:3] == [6, 15, 35]
-    assert len(atlas.map().regions.levels) == 4
+    sizes = [len(level) for level in atlas.map().regions.levels]
+    assert len(sizes) == 4
+    assert all(0.7 * wanted <= size <= wanted for size, wanted in zip(sizes, level_sizes(684), strict=True))
     _brute_force(atlas)
     assert list(untrue_labels(atlas.map(), atlas.neighbours())) == []
 
@@ -75,7 +76,7 @@ def test_every_label_of_a_map_of_real_articles_is_true(knowscape: Run, tmp_path:
 @pytest.mark.soak
 def test_every_label_of_24_403_real_articles_is_true(knowscape: Run, tmp_path: Path) -> None:
     atlas = _built(knowscape, tmp_path, every=1)
-    assert [len(level) for level in atlas.map().regions.levels][:3] == [15, 60, 240]
+    assert len(atlas.map().regions.levels) == 4
     _brute_force(atlas)
     assert atlas.check(full=True) == []
 
@@ -93,7 +94,7 @@ def _first(made: KnowledgeMap, level: int) -> Region:
 
 LIES: dict[str, Callable[[KnowledgeMap], KnowledgeMap]] = {
     "count its own": lambda made: _label(made, 1, support=_first(made, 1).support + 1),
-    "its own articles and not": lambda made: _label(made, 1, place=_first(made, 1).place + 0.2),  # type: ignore[operator]
+    "are its own articles": lambda made: _label(made, 1, place=0.123),
     "whose purity is": lambda made: _label(made, 1, purity=_first(made, 1).purity + 0.01),
     "where it claims": lambda made: _label(made, 0, x=_first(made, 0).x + 0.01),
     "in its parent": lambda made: _label(made, 1, parent=made.regions.levels[1][0].parent ^ 1),  # type: ignore[operator]

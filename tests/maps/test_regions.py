@@ -41,9 +41,9 @@ def _found(each: int = 30, seed: int = 0) -> tuple[Regions, np.ndarray]:
         (20, [2, 5]),
         (120, [4, 10, 26]),
         (684, [6, 15, 35, 85]),
-        (24_403, [15, 60, 240, 961]),
-        (250_000, [29, 100, 345, 1189, 4096]),
-        (1_000_000, [42, 131, 413, 1301, 4096]),
+        (24_403, [15, 60, 240, 963]),
+        (250_000, [29, 100, 345, 1188, 4096]),
+        (1_000_000, [30, 103, 351, 1198, 4096]),
     ],
 )
 def test_the_more_articles_the_more_levels_four_from_some_hundred_on(count: int, sizes: list[int]) -> None:
@@ -54,7 +54,7 @@ def test_levels_go_from_coarse_to_fine_and_each_row_is_in_one_region_of_each() -
     regions, points = _found()
     sizes = [len(level) for level in regions.levels]
     assert sizes[:2] == [4, 10]
-    assert 20 <= sizes[2] <= 26
+    assert 15 <= sizes[2] <= 26  # cells of one or two articles have gone to those beside them
     assert (regions.membership.shape, regions.membership.dtype) == ((len(points), 3), np.int32)
     for level, own in zip(regions.levels, regions.membership.T, strict=True):
         assert [region.support for region in level] == np.bincount(own, minlength=len(level)).tolist()

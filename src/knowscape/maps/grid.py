@@ -67,4 +67,4 @@ def _nearest(
 
     wanted = list(range(1, min(count, len(coordinates)) + 1))
     distances, found = cKDTree(coordinates).query(centres, k=wanted, workers=-1)
-    return found, distances
+    return np.asarray(found, np.int64), np.asarray(distances, np.float64)

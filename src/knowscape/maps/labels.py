@@ -76,7 +76,7 @@ class _Claims:
             elif region.place is not None and abs(around[number] - region.place) > _SHARE_OFF:
                 yield (
                     number,
-                    f"which has {around[number]:.0%} of its own articles around it and claims {region.place:.0%}",
+                    f"around which {around[number]:.0%} are its own articles and not {region.place:.0%}",
                 )
             elif region.place is not None and pure is not None and abs(pure[number] - region.purity) > _SHARE_OFF:
                 yield number, f"whose purity is {pure[number]:.3f} and not {region.purity:.3f}"

@@ -146,7 +146,7 @@ class Ground:
 
 
 def settle(places: _Floats, new: NDArray[np.int64], graph: NeighbourGraph) -> tuple[_Floats, Trust]:
-    """Place the rows `new` int64[m] among all `places` float32[n, 2]; return theirs, float32[m, 2], and how sure they are.
+    """Place the rows `new` int64[m] among all `places` float32[n, 2]; return theirs and how sure they are.
 
     `places` says where the new ones are at first, `graph` has the neighbours of all.
     """

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.belonging import ground, purity
+from knowscape.maps.belonging import ground, purity, sizes_of
 from knowscape.maps.names import name_regions
 from knowscape.maps.neighbours import NeighbourGraph
 
 __all__ = ["Region", "Regions", "best_places", "find_regions", "level_sizes"]
 
 # n articles have about n to these powers regions of the finest and of the coarsest level: 85 and 6 for 684 articles,
-# 962 and 15 for 24,403.
+# 963 and 15 for 24,403.
 _FINEST, _COARSEST = 0.68, 0.27
-_ARTICLES_PER_REGION, _MOST = 4, 4096
+_ARTICLES_PER_REGION, _MOST, _MOST_COARSE = 4, 4096, 30
 # A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
 _STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
-_ITERATIONS, _LEAST = 15, 3
+_ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
 _EXEMPLARS = 3
 # A label stands where at least so many of the articles around it are its own, if its region has such a place.
 _GROUND = 0.8
@@ -56,10 +56,11 @@ class Regions:
 def level_sizes(count: int) -> list[int]:
     """Return how many regions each level of a map of `count` articles is to have, coarse to fine."""
     finest = max(1, min(round(count**_FINEST), _MOST, count // _ARTICLES_PER_REGION))
-    coarsest = max(1, min(round(count**_COARSEST), finest))
+    coarsest = max(1, min(round(count**_COARSEST), _MOST_COARSE, finest))
     ratio = finest / coarsest
     steps = max(round(log(ratio, _STEP)), min(_SMALL_STEPS, floor(log(ratio, _SMALL_STEP) + 1e-9)))
-    return np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
+    sizes: list[int] = np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
+    return sizes
 
 
 def find_regions(
@@ -102,18 +103,47 @@ def find_regions(
 
 def _clusters(coordinates: NDArray[np.float64], vectors: NDArray[np.float32], seed: int) -> NDArray[np.int32]:
     """Return the levels' labels int32[n, levels], coarse to fine, each within the one before."""
-    from sklearn.cluster import ward_tree
+    *coarser, most = level_sizes(len(coordinates))
+    levels = [_cells(coordinates, most, seed)]
+    for wanted in reversed(coarser):
+        if levels[-1].max() >= wanted:
+            levels.append(_joined(levels[-1], coordinates, vectors, wanted))
+    return np.column_stack(levels[::-1])
 
-    sizes = level_sizes(len(coordinates))
-    finest = _cells(coordinates, sizes[-1], seed)
-    groups = _groups(finest)
-    if len(groups) == 1:
-        return finest[:, None]
+
+def _joined(
+    own: NDArray[np.int32], coordinates: NDArray[np.float64], vectors: NDArray[np.float32], wanted: int
+) -> NDArray[np.int32]:
+    """Return int32[n]: regions of `wanted` or somewhat fewer, each put together of some of the regions `own`."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    groups = _groups(own)
     places = np.stack([coordinates[members].mean(axis=0) for members in groups])
     both = np.hstack([_even(places), _even(np.stack([vectors[members].mean(axis=0) for members in groups]))])
-    joins = ward_tree(both, connectivity=_side_by_side(places))[0]
-    coarser = [_joined(joins, size, len(groups))[finest] for size in sizes[:-1] if size < len(groups)]
-    return np.column_stack([*coarser, finest])
+    touching = _side_by_side(places)
+    joined = AgglomerativeClustering(wanted, connectivity=touching).fit_predict(both)
+    return _compact(_without_small(joined, sizes_of(own), both, touching)[own])
+
+
+def _without_small(
+    joined: NDArray[np.int64], sizes: NDArray[np.int64], both: NDArray[np.float64], touching: Any
+) -> NDArray[np.int64]:
+    """Give each cluster of under a tenth of the mean size, smallest first, to the nearest of those that it touches.
+
+    Ward's method keeps what lies apart to itself, however small it is.
+    """
+    support = np.bincount(joined, sizes)
+    for cluster in np.argsort(support, kind="stable"):
+        mine = joined == cluster
+        near = joined if touching is None else joined[touching[mine].indices]
+        beside = np.setdiff1d(near, cluster)
+        if support[cluster] < _SMALL * support.sum() / len(support) and len(beside):
+            middle = both[mine].mean(axis=0)
+            away = [np.linalg.norm(both[joined == other].mean(axis=0) - middle) for other in beside]
+            chosen = beside[np.argmin(away)]
+            joined[mine] = chosen
+            support[chosen] += support[cluster]
+    return joined
 
 
 def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int32]:
@@ -128,7 +158,7 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
     chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
     centres = distinct[np.sort(chosen)]
     for step in range(_ITERATIONS):
-        own = cKDTree(centres).query(coordinates, workers=-1)[1]
+        own: NDArray[np.int64] = cKDTree(centres).query(coordinates, k=[1], workers=-1)[1][:, 0]
         sizes = np.bincount(own, minlength=len(centres))
         kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
         if not kept.any():
@@ -137,16 +167,6 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
             sums = np.column_stack([np.bincount(own, axis, len(centres)) for axis in coordinates.T])
             centres = sums[kept] / sizes[kept, None]
     return _compact(own)
-
-
-def _joined(joins: NDArray[Any], wanted: int, leaves: int) -> NDArray[np.int32]:
-    """Return each leaf's cluster after as many joins of a tree, in their order, as leave `wanted` clusters."""
-    above = np.arange(2 * leaves)
-    for number, pair in enumerate(joins[: leaves - wanted], leaves):
-        above[pair] = number
-    for node in range(2 * leaves - 1, -1, -1):
-        above[node] = above[above[node]]
-    return _compact(above[:leaves])
 
 
 def _even(points: NDArray[Any]) -> NDArray[np.float64]:
