@@ -10,6 +10,7 @@ does it.
 """
 
 import argparse
+import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -57,8 +58,9 @@ def main() -> None:
 
 
 def old_map(folder: AtlasFolder, corpus: Corpus) -> KnowledgeMap:
-    """Return the map of the articles that are there at first."""
+    """Return the map of the articles that are there at first, laid out without knowledge of any other."""
     put_corpus(folder, corpus)
+    shutil.rmtree(folder.map(DEFAULT_MODEL), ignore_errors=True)
     return map_atlas(Atlas(folder), MapOptions(), force=True, progress=progress_for())
 
 

@@ -67,6 +67,6 @@ def starting_places(places: NDArray[np.float32], rows: NDArray[np.int64], graph:
     start[known] = places[rows[known]]
     near = graph.indices[~known, :_NEAR]
     has = known[near]
-    middle = (start[near] * has[..., None]).sum(axis=1) / np.maximum(1, has.sum(axis=1))[:, None]
-    start[~known] = np.where(has.any(axis=1)[:, None], middle, start[known].mean(axis=0))
+    middle = (start[near] * has[..., None]).sum(axis=1) / np.maximum(1, has.sum(axis=1, keepdims=True))
+    start[~known] = np.where(has.any(axis=1, keepdims=True), middle, start[known].mean(axis=0))
     return start
