@@ -24,6 +24,7 @@ from knowscape.errors import UsageError
 from knowscape.growth import add
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.store.atlas import AtlasFolder
+from small_atlas import small_atlas
 
 OLD, ALL = 300, 360
 
@@ -71,8 +72,7 @@ def test_an_atlas_that_grew_is_whole_and_nothing_on_its_map_moved(grown: tuple[P
 
 def test_typed_again_it_adds_nothing_and_a_new_layout_keeps_little_more_and_moves_little(
     knowscape: Run,
-    grown: tuple[Path, KnowledgeMap, dict],
-    tmp_path: Path,  # type: ignore[type-arg]
+    grown: tuple[Path, KnowledgeMap, dict],  # type: ignore[type-arg]
 ) -> None:
     atlas, before, _ = grown
     grown_map = package.open(atlas).map()
@@ -83,7 +83,7 @@ def test_typed_again_it_adds_nothing_and_a_new_layout_keeps_little_more_and_move
     again = map_atlas(opened, MapOptions(), force=True)
     assert "drift" not in again.about
     assert np.isnan(again.confidence).all()
-    assert np.median(np.linalg.norm(again.coordinates[:OLD] - before.coordinates[:OLD], axis=1)) < 0.08
+    assert np.median(np.linalg.norm(again.coordinates[:OLD] - before.coordinates[:OLD], axis=1)) < 0.12
     assert grown_map.recall_10[OLD:ALL].mean() >= 0.8 * again.recall_10[OLD:ALL].mean()
 
 
@@ -103,7 +103,7 @@ def test_killed_at_any_step_the_old_map_or_the_new_one_is_there_and_the_same_com
 ) -> None:
     before = package.open(stars).map()
     arguments = ["add", str(stars), str(stars.parent / "more.jsonl"), "--model", str(small_model)]
-    steps = ["_add_questions", "embed_corpus", "extend_graph", "grow_map", "make_page"]
+    steps = ["_add_questions", "grow_map", "make_page"]
     for step in steps:
         code = (
             "import os, signal, knowscape.growth as growth\n"
@@ -122,13 +122,13 @@ def test_killed_at_any_step_the_old_map_or_the_new_one_is_there_and_the_same_com
     assert len(opened.map().document_ids) == len(opened.corpus) == 60
 
 
-def test_a_map_of_other_articles_does_not_grow_and_nothing_is_written(stars: Path, small_model: Path) -> None:
-    opened = package.open(stars)
+def test_a_map_of_other_articles_does_not_grow_and_nothing_is_written(tmp_path: Path) -> None:
+    opened = small_atlas(tmp_path / "x.atlas", page=False)
     documents = [Document(name, f"{name} is another text") for name in opened.corpus.ids]
     put_corpus(opened.folder, Corpus.from_documents(documents))
     with pytest.raises(UsageError, match="knowscape map"):
-        add(stars, Corpus.from_documents([Document("new", "A new text.")]), models=[str(small_model)])
-    assert len(package.open(stars).corpus) == 50
+        add(opened.path, Corpus.from_documents([Document("new", "A new text.")]))
+    assert len(package.open(opened.path).corpus) == 40
 
 
 def test_an_atlas_without_a_map_does_not_grow(tmp_path: Path) -> None:
@@ -187,7 +187,11 @@ def test_the_command_places_and_refuses(knowscape: Run, sample_atlas: Path) -> N
     done = knowscape("place", sample_atlas, "xqzv bnkw plomf")
     assert done.returncode == 1
     assert "not placed: nothing on the map is near it in meaning" in done.stderr
-    assert knowscape("place", sample_atlas, " ").returncode == 2
+
+
+def test_a_text_without_words_is_refused(sample: Atlas) -> None:
+    with pytest.raises(UsageError, match="no words"):
+        sample.place(" ")
 
 
 def _two_models(path: Path, vectors: dict[str, np.ndarray]) -> Atlas:
@@ -241,7 +245,5 @@ def test_two_models_agree_as_far_as_their_neighbours_do(knowscape: Run, tmp_path
     ("models", "says"), [(("by-hand", "by-hand"), "compared with itself"), (("by-hand", "else"), "There are: by-hand")]
 )
 def test_a_comparison_needs_two_models(tmp_path: Path, models: tuple[str, str], says: str) -> None:
-    from small_atlas import small_atlas
-
     with pytest.raises(UsageError, match=says):
         compare(small_atlas(tmp_path / "x.atlas", page=False), *models)

@@ -27,7 +27,7 @@ def _made(vectors: np.ndarray, asked: np.ndarray | None = None) -> KnowledgeMap:
         question_ids=[f"q{row}" for row in range(len(asked) if asked is not None else 0)],
         titles=[f"Title {row}" for row in range(len(vectors))],
         texts=["lava and crater" if row % 2 else "violin and bow" for row in range(len(vectors))],
-        options=LayoutOptions(),
+        options=LayoutOptions(early_iterations=60, iterations=150),
         padding=0.5,
         about={"corpus": "old"},
     )

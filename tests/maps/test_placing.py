@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from knowscape.maps.layout import lay_out
+from knowscape.maps.layout import LayoutOptions, lay_out
 from knowscape.maps.neighbours import NeighbourGraph, nearest, neighbour_graph
 from knowscape.maps.placing import DEPTH, DOUBT, Ground
 
@@ -20,7 +20,7 @@ def _vectors(count: int, seed: int) -> np.ndarray:
 def world() -> tuple[np.ndarray, np.ndarray, NeighbourGraph]:
     vectors = _vectors(800, seed=1)
     graph = neighbour_graph(vectors)
-    return vectors, lay_out(vectors, graph).documents, graph
+    return vectors, lay_out(vectors, graph, options=LayoutOptions(early_iterations=60, iterations=150)).documents, graph
 
 
 def test_what_is_like_the_maps_own_articles_lands_among_its_nearest_and_is_hardly_ever_doubted(
