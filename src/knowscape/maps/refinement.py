@@ -187,6 +187,6 @@ def _others(
     tree: Any, places: NDArray[np.float64], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return distances and rows [..., k] of the k points nearest to each place, without the point `rows` itself."""
-    distance, found = tree.query(places, k=k + 1, workers=-1)
+    distance, found = tree.query(places, k=range(1, k + 2), workers=-1)
     order = np.argsort(found == rows[..., None], axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(distance, order, -1), np.take_along_axis(found, order, -1)
