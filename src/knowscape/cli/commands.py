@@ -229,7 +229,7 @@ def _quality(made: Any, json: bool) -> dict[str, Any]:
         return {**made.quality.to_json(), "regions": [[asdict(region) for region in level] for level in levels]}
     least = sorted(levels[0], key=lambda region: region.recall)[:_LEAST_TRUE]
     regions = [f"{region.label} {region.recall:.2f} of {region.support:,} articles" for region in least]
-    return {**made.quality.words(), "least kept, of 10": regions}
+    return {**made.quality.words(), "least kept, of the 10 nearest": regions}
 
 
 def _serve(atlas: Path, port: int) -> None:
