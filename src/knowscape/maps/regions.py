@@ -158,7 +158,7 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
     chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
     centres = distinct[np.sort(chosen)]
     for step in range(_ITERATIONS):
-        own: NDArray[np.int64] = cKDTree(centres).query(coordinates, k=[1], workers=-1)[1][:, 0]
+        own = np.asarray(cKDTree(centres).query(coordinates, workers=-1)[1])
         sizes = np.bincount(own, minlength=len(centres))
         kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
         if not kept.any():
