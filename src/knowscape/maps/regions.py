@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from knowscape.maps.belonging import ground, purity, sizes_of
 from knowscape.maps.names import name_regions
-from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 
 __all__ = ["Region", "Regions", "best_places", "find_regions", "level_sizes"]
 
@@ -21,7 +21,8 @@ _ARTICLES_PER_REGION, _MOST, _MOST_COARSE = 4, 4096, 30
 # A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
 _STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
 _ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
-_EXEMPLARS = 3
+# Besides the one that the label stands on.
+_EXEMPLARS = 2
 # A label stands where at least so many of the articles around it are its own, if its region has such a place.
 _GROUND = 0.8
 
@@ -31,8 +32,8 @@ class Region:
     """A named part of the map; it stands on one of its own articles.
 
     `support` counts its articles; `purity` is the share of their ten true neighbours that are in it too, `place` the
-    share of the ten articles nearest to the label that are, None in maps of older versions.  `exemplars` are rows, the
-    first of which the label stands on; `parent` is the index in the coarser level.
+    share of the ten articles nearest to the label that are, None in maps of older versions.  `exemplars` are rows: the
+    article that the label stands on, then the most typical by their vectors; `parent` is the index in the level above.
     """
 
     label: str
@@ -78,23 +79,23 @@ def find_regions(
     region is in one piece and about one thing.
     """
     membership = _clusters(coordinates.astype(np.float64), vectors, seed)
-    names = name_regions(membership, vectors, graph, titles=titles, texts=texts)
+    names, unit = name_regions(membership, vectors, graph, titles=titles, texts=texts), unit_rows(vectors)
     levels: list[tuple[Region, ...]] = []
     for level, own in enumerate(membership.T):
         pure, around = purity(graph, own), ground(coordinates, own, coordinates, own)
         regions = []
         for number, members in enumerate(_groups(own)):
-            best = best_places(coordinates, members, around)
+            stands = int(best_places(coordinates, members, around)[0])
             regions.append(
                 Region(
                     names[level][number],
-                    x=float(coordinates[best[0], 0]),
-                    y=float(coordinates[best[0], 1]),
+                    x=float(coordinates[stands, 0]),
+                    y=float(coordinates[stands, 1]),
                     support=len(members),
                     purity=float(pure[number]),
-                    exemplars=tuple(map(int, best[:_EXEMPLARS])),
+                    exemplars=(stands, *_most_central(unit, members[members != stands])),
                     parent=int(membership[members[0], level - 1]) if level else None,
-                    place=float(around[best[0]]),
+                    place=float(around[stands]),
                 )
             )
         levels.append(tuple(regions))
@@ -158,7 +159,7 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
     chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
     centres = distinct[np.sort(chosen)]
     for step in range(_ITERATIONS):
-        own: NDArray[np.int64] = cKDTree(centres).query(coordinates, k=[1], workers=-1)[1][:, 0]
+        own = np.asarray(cKDTree(centres).query(coordinates, workers=-1)[1])
         sizes = np.bincount(own, minlength=len(centres))
         kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
         if not kept.any():
@@ -198,6 +199,13 @@ def _groups(labels: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     """Return the rows of every label, which are 0, 1, 2 and so on."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])
+
+
+def _most_central(unit: NDArray[np.float32], members: NDArray[np.int64]) -> list[int]:
+    """Return the members whose vectors are nearest to the mean of all of them, the nearest first."""
+    near = unit[members] @ unit[members].mean(axis=0) if len(members) else np.empty(0)
+    rows: list[int] = members[np.argsort(-near, kind="stable")[:_EXEMPLARS]].tolist()
+    return rows
 
 
 def best_places(
