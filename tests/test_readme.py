@@ -26,6 +26,10 @@ COMMANDS = [[line for line in block if line.startswith("knowscape ")] for block 
 PYTHON = [block for kind, block in BLOCKS if kind == "python"]
 
 
+def test_it_holds_no_marks_of_a_merge() -> None:
+    assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)", README, re.MULTILINE)
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """A folder with the files that the README names."""

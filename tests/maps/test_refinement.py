@@ -62,13 +62,14 @@ def test_what_a_move_is_said_to_gain_is_what_it_gains(graph: NeighbourGraph) -> 
     assert tried > 15
 
 
-def test_what_questions_gain_and_lose_counts(graph: NeighbourGraph) -> None:
-    points, queries = rough_map(vectors(600)).astype(np.float64), vectors(600)[:40] + np.float32(0.1)
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_what_questions_gain_and_lose_counts(graph: NeighbourGraph, count: int) -> None:
+    points, queries = rough_map(vectors(600)).astype(np.float64), vectors(600)[:count] + np.float32(0.1)
     near, _ = nearest(vectors(600), queries, 5)
     asked = points[near].mean(axis=1)
     with_questions, without = _Round.of(points, graph.indices, asked, near), _Round.of(points, graph.indices, *NONE)
     before = question_overlap(near, asked.astype(np.float32), points.astype(np.float32)).sum()
-    for question in range(40):
+    for question in range(count):
         row, spot = near[question, -1], asked[question] + 1e-4
         rows, spots = np.array([row]), spot[None, None]
         said = (with_questions.gain(rows, spots) - without.gain(rows, spots))[0, 0] / _QUESTION_WEIGHT

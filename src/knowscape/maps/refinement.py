@@ -168,7 +168,7 @@ class _Round:
         for k in _DEPTHS:
             gain += _among(near[..., :k], own.true[rows, None, :k]).mean(axis=-1)
         if (asked := self.questions) is not None:
-            nobody, around = np.full((len(rows), 1), -1), min(_QUESTIONS_AROUND, len(asked.own) - 1)
+            nobody, around = np.full((len(rows), 1), -1), min(_QUESTIONS_AROUND, len(asked.own))
             distance, near = _others(asked.tree, spots, nobody, around)
             gain += _QUESTION_WEIGHT * (asked.entering(rows, distance, near) + asked.leaving[rows, None])
         return gain
@@ -187,6 +187,6 @@ def _others(
     tree: Any, places: NDArray[np.float64], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return distances and rows [..., k] of the k points nearest to each place, without the point `rows` itself."""
-    distance, found = tree.query(places, k=range(1, k + 2), workers=-1)
+    distance, found = tree.query(places, k=k + 1, workers=-1)
     order = np.argsort(found == rows[..., None], axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(distance, order, -1), np.take_along_axis(found, order, -1)
