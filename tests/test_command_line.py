@@ -17,7 +17,8 @@ from conftest import COMMAND, Run
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(package.__all__) == ["Atlas", "build", "load_encoder", "open", "read_corpus"]
+    names = "Atlas Placement add build compare load_encoder open read_corpus"
+    assert sorted(package.__all__) == names.split()
     assert all(getattr(package, name) for name in package.__all__)
 
 
@@ -48,7 +49,7 @@ def test_export_gives_one_row_per_document_and_question(knowscape: Run, sample_a
     done = knowscape("export", sample_atlas, "--format", "parquet", "-o", tmp_path / "rows.parquet")
     assert done.returncode == 0, done.stderr
     table = pq.read_table(tmp_path / "rows.parquet")
-    names = "id kind title text x y x_raw y_raw region_1 region_2 region_3 neighbour_recall_10 vector"
+    names = "id kind title text x y x_raw y_raw region_1 region_2 region_3 region_4 neighbour_recall_10 vector"
     assert table.column_names == names.split()
     kinds = table["kind"].to_pylist()
     assert (kinds.count("document"), kinds.count("question")) == (684, 72)

@@ -10,13 +10,19 @@ from numpy.typing import NDArray
 
 from knowscape.check import check_atlas
 from knowscape.corpus.document import Corpus
+from knowscape.encoders.load import find_again, load_encoder
 from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.placement import Placement, Placer
 from knowscape.quiz.questions import Question, stored_questions
 from knowscape.store.atlas import AtlasFolder
 
 __all__ = ["Atlas", "open_atlas"]
+
+# A table has these at least; where a map has fewer levels, the finest stands in all that are left.
+_REGION_COLUMNS = 3
 
 
 def open_atlas(path: str | Path) -> "Atlas":
@@ -29,6 +35,7 @@ class Atlas:
 
     def __init__(self, folder: AtlasFolder) -> None:
         self.folder = folder
+        self._placers: dict[str, Placer] = {}
 
     def __repr__(self) -> str:
         return f"Atlas({str(self.folder.path)!r})"
@@ -99,6 +106,36 @@ class Atlas:
         folder = self.folder.map(name)
         return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
 
+    def place(self, text: str, *, model: str | None = None, where: str | None = None) -> Placement:
+        """Return where a text belongs on the map, embedded as an article would be.
+
+        `where` is the folder of a model that the catalogue lacks.  Raises UsageError for an empty text, and where the
+        map is missing or of other articles than the atlas holds.
+        """
+        name, _ = self.model(model)
+        if name not in self._placers:
+            self._placers[name] = self._placer(name, where)
+        return self._placers[name].place(text)
+
+    def _placer(self, name: str, where: str | None) -> Placer:
+        made, corpus, graph = self.map(name), self.documents(name), self.neighbours(name)
+        if made.document_ids != corpus.ids:
+            raise UsageError(
+                f"The map of {name} shows other articles than {self.path} holds. "
+                f"Make it anew with: knowscape map {self.path} --model {name}"
+            )
+        found, _ = find_again(*self.model(name), [where] if where else [])
+        return Placer(load_encoder(found), corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
+
+    def neighbours(self, model: str | None = None) -> NeighbourGraph:
+        """Return the neighbours that the map was made from; UsageError where they are not there or too old."""
+        name, fingerprint = self.model(model)
+        parts = self.folder.neighbours(name, fingerprint)
+        table = parts.read() if parts.about().get("corpus") == self.documents(name).digest else None
+        if table is None:
+            raise UsageError(f"{self.path} has no neighbours of {name}. Make them with: knowscape map {self.path}")
+        return NeighbourGraph.from_table(table)
+
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong, an empty list where all is well; `full` reads every byte."""
         return check_atlas(self.folder, full=full)
@@ -120,9 +157,10 @@ class Atlas:
             "x_raw": made.raw[:, 0],
             "y_raw": made.raw[:, 1],
         }
-        for level, regions in enumerate(made.regions.levels):
-            labels = [region.label for region in regions]
-            columns[f"region_{level + 1}"] = [labels[index] for index in made.membership[:, level]]
+        levels = made.regions.levels
+        for number in range(max(_REGION_COLUMNS, len(levels))):
+            level = min(number, len(levels) - 1)
+            columns[f"region_{number + 1}"] = [levels[level][index].label for index in made.membership[:, level]]
         columns["neighbour_recall_10"] = made.recall_10
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
         return pa.table(columns)

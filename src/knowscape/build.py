@@ -23,15 +23,16 @@ from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import cache_folder
-from knowscape.errors import DamageError, UsageError
+from knowscape.errors import DamageError, UsageError, WorseMapError
 from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap, make_map
 from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
+from knowscape.maps.quality import clearly_worse
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
-from knowscape.quiz.questions import Question, read_questions, store_questions
+from knowscape.quiz.questions import Question, digest_of, read_questions, store_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
 from knowscape.store.parts import write_part
@@ -87,7 +88,8 @@ def build(
 ) -> Atlas:
     """Make the atlas `out` from a corpus and return it; run again, it continues where it stopped.
 
-    Of several models each embeds the corpus; the map and the page are those of the first.
+    Of several models each embeds the corpus; the map and the page are those of the first.  A map that is there is kept
+    where the new one would be clearly worse.
     """
     if not isinstance(corpus, Corpus):
         corpus = read_corpus(corpus, progress=progress)
@@ -98,7 +100,10 @@ def build(
     atlas, models = Atlas(folder), [model] if isinstance(model, str) else list(model)
     for name in reversed(models):  # the first one last, since the last one is the atlas's usual one
         embed_corpus(atlas, name, embedding, progress=progress)
-    map_atlas(atlas, options, progress=progress)
+    try:
+        map_atlas(atlas, options, progress=progress)
+    except WorseMapError as kept:  # the map that is there is as new, and better
+        progress.note(str(kept))
     make_page(atlas, progress=progress)
     return atlas
 
@@ -194,11 +199,13 @@ class _Loader:
 
 
 def map_atlas(
-    atlas: Atlas, options: MapOptions, *, model: str | None = None, progress: Progress = SILENT
+    atlas: Atlas, options: MapOptions, *, model: str | None = None, force: bool = False, progress: Progress = SILENT
 ) -> KnowledgeMap:
     """Lay the documents and questions out, name the regions and measure how far the map can be trusted.
 
-    A map that was made from the same vectors and questions with the same options is kept.
+    A map that was made from the same vectors and questions with the same options is kept, unless it has grown since.
+    One of another corpus, or that has grown, is where the new one starts, so that its articles are found again.
+    WorseMapError where one of the same vectors and questions is there that is clearly better; `force` replaces it.
     """
     name, fingerprint = atlas.model(model)
     corpus, questions = atlas.documents(name), atlas.questions
@@ -206,11 +213,11 @@ def map_atlas(
         "model": name,
         "fingerprint": fingerprint,
         "corpus": corpus.digest,
-        "questions": sha256_text("\n".join(question.embedding_text for question in questions)),
+        "questions": digest_of(questions),
         "options": asdict(options),
     }
     kept = _readable_map(atlas, name)
-    if kept is not None and all(kept.about.get(key) == value for key, value in about.items()):
+    if kept is not None and "drift" not in kept.about and all(kept.about.get(key) == about[key] for key in about):
         return kept
     vectors = atlas.vectors(name)
     made = make_map(
@@ -224,10 +231,31 @@ def map_atlas(
         options=options.layout,
         padding=options.padding,
         about=about,
+        before=kept if kept is not None and _is_like(kept, options.layout) else None,
         progress=progress,
     )
+    if kept is not None and not force and _same_but_better(kept, made):
+        raise WorseMapError(_share_kept(made), _share_kept(kept), atlas.path)
     made.save(atlas.folder.map(name))
     return made
+
+
+def _is_like(made: KnowledgeMap, options: LayoutOptions) -> bool:
+    """Return whether a map was laid out as it would be now; with another seed or perplexity another one is wanted."""
+    said = made.about.get("options", {}).get("layout", {})
+    return (said.get("seed"), said.get("perplexity")) == (options.seed, options.perplexity)
+
+
+def _same_but_better(kept: KnowledgeMap, made: KnowledgeMap) -> bool:
+    """Return whether a map shows the same as another, in as many dimensions, and is clearly better."""
+    same = all(kept.about.get(key) == made.about[key] for key in ("corpus", "fingerprint", "questions"))
+    alike = same and kept.coordinates.shape == made.coordinates.shape
+    return alike and clearly_worse(made.quality, kept.quality)
+
+
+def _share_kept(made: KnowledgeMap) -> str:
+    ten = made.quality.recall[10]
+    return f"{ten.mean:.3f} ({ten.low:.3f} to {ten.high:.3f})"
 
 
 def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:

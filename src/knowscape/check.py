@@ -21,8 +21,9 @@ from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
 from knowscape.files import digest_file, sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.labels import untrue_labels
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
-from knowscape.quiz.questions import Question, stored_questions
+from knowscape.quiz.questions import Question, digest_of, stored_questions
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, damage
@@ -193,9 +194,8 @@ class _Check:
         if questions and name == folder.info().get("model") and self._sound(asked.parts):
             digests = [sha256_text(question.embedding_text) for question in questions]
             self._check_gaps(asked, pa.chunked_array([digests], pa.string()), f"questions have no vector of {name}")
-        self._try(lambda: self._check_map(model, shown, questions))
-        if shown is not None:
-            self._try(lambda: self._check_graph(model, shown))
+        graph = self._try(lambda: self._check_graph(model, shown)) if shown is not None else None
+        self._try(lambda: self._check_map(model, shown, questions, graph))
 
     def _check_gaps(self, store: VectorStore, digests: pa.ChunkedArray, what: str) -> None:
         table, wanted = store.parts.scan(["text_digest"]), digests.cast(pa.string())
@@ -211,31 +211,33 @@ class _Check:
         """Return whether nothing that was found so far concerns a folder of parts."""
         return not any(parts.folder in (fault.path, fault.path.parent) for fault in self._found)
 
-    def _check_map(self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question]) -> None:
+    def _check_map(
+        self, model: tuple[str, str], corpus: Corpus | None, questions: list[Question], graph: NeighbourGraph | None
+    ) -> None:
         name, fingerprint = model
         path = self._folder.map(name)
         if not (path / "map.json").exists():
             return
         made = KnowledgeMap.load(path)
-        texts = sha256_text("\n".join(question.embedding_text for question in questions))
         for what, said, now in (
             ("the corpus", made.about.get("corpus"), corpus.digest if corpus is not None else None),
             ("the vectors", made.about.get("fingerprint"), fingerprint),
-            ("the questions", made.about.get("questions"), texts),
+            ("the questions", made.about.get("questions"), digest_of(questions)),
         ):
             if now is not None and said != now:
                 self._add([Fault("stale", path, f"holds a map that is older than {what}", _MAP)])
                 return
         if self._full:
-            self._add([Fault("labels", path, says, _MAP) for says in _misplaced(made, corpus)])
+            self._add([Fault("labels", path, says, _MAP) for says in _misplaced(made, corpus, graph)])
 
-    def _check_graph(self, model: tuple[str, str], corpus: Corpus) -> None:
+    def _check_graph(self, model: tuple[str, str], corpus: Corpus) -> NeighbourGraph | None:
+        """Look at the neighbours and return them where they were read and are true."""
         parts = self._folder.neighbours(*model)
         if not parts.exists() or not self._sound(parts):
-            return
+            return None
         if parts.about().get("corpus") != corpus.digest:
             self._add([Fault("stale", parts.folder, "holds neighbours that are older than the corpus", _MAP)])
-            return
+            return None
         table = parts.scan(["indices", "similarities"]) if self._full else None
         store = self._folder.vectors(*model)
         if table is not None and self._sound(store.parts):
@@ -246,6 +248,8 @@ class _Check:
             vectors = store.read([corpus.text_digests[row] for row in rows])
             says = _untrue(graph, rows[: len(rows) // 2], len(corpus), vectors)
             self._add([Fault("mismatch", parts.folder, says, _MAP)] if says else [])
+            return graph if not says else None
+        return None
 
     def _check_page(self, info: dict[str, Any]) -> None:
         """Every file of the page is there and, read in full, what was written; the page is that of a map."""
@@ -291,27 +295,16 @@ def _some_texts(file: pq.ParquetFile) -> Iterator[tuple[int, list[str], list[str
         yield int(starts[group]), some["text"].to_pylist(), some["text_digest"].to_pylist()
 
 
-def _misplaced(made: KnowledgeMap, corpus: Corpus | None) -> Iterator[str]:
-    """Yield what is untrue in a map: points outside it, labels that do not lie where they claim."""
+def _misplaced(made: KnowledgeMap, corpus: Corpus | None, graph: NeighbourGraph | None) -> Iterator[str]:
+    """Yield what is untrue in a map: points outside it, labels that claim what is not so."""
     if corpus is not None and made.document_ids != corpus.ids:
         yield "holds a map of other documents"
         return
     places = made.coordinates
     if not np.isfinite(places).all() or places.min() < 0 or places.max() > 1:
         yield "holds points outside the map"
-    for level, regions in enumerate(made.regions.levels):
-        own = made.regions.membership[:, level]
-        if own.min() < 0 or own.max() >= len(regions):
-            yield f"holds points of regions that level {level + 1} does not have"
-            continue
-        for number, region in enumerate(regions):
-            members = np.flatnonzero(own == number)
-            if not len(members) or len(members) != region.support or not set(region.exemplars) <= set(members.tolist()):
-                yield f"holds the label {region.label!r} of level {level + 1}, which does not count its own articles"
-            elif not np.allclose(places[region.exemplars[0]], (region.x, region.y), atol=1e-6):
-                yield f"holds the label {region.label!r} of level {level + 1}, which does not lie where it claims"
-            elif level and (made.regions.membership[members, level - 1] != region.parent).any():
-                yield f"holds the label {region.label!r} of level {level + 1}, which does not lie in its parent"
+    else:
+        yield from untrue_labels(made, graph)
 
 
 def _untrue(graph: NeighbourGraph, rows: NDArray[Any], count: int, vectors: NDArray[np.float32]) -> str | None:

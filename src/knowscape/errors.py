@@ -18,6 +18,7 @@ __all__ = [
     "StorageError",
     "TextTooLargeError",
     "UsageError",
+    "WorseMapError",
     "first_line",
 ]
 
@@ -109,6 +110,16 @@ class MissingExtraError(UsageError):
             f"{what} needs an optional part of Knowscape. Install it with: pip install 'knowscape[{extra}]'"
         )
         self.extra = extra
+
+
+class WorseMapError(UsageError):
+    """The map that was asked for is clearly worse than the one that is there, which was kept."""
+
+    def __init__(self, new: str, old: str, atlas: Path) -> None:
+        super().__init__(
+            f"The new map keeps {new} of the articles' 10 nearest neighbours, the one that is there {old}; that one "
+            f"stays. To replace it all the same, type the options again with: knowscape map {atlas} --force"
+        )
 
 
 class DeviceLostError(KnowscapeError):

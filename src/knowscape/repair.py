@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from knowscape.atlas import Atlas
 from knowscape.build import EmbedOptions, MapOptions, embed_corpus, make_neighbours, make_page, map_atlas
 from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
-from knowscape.encoders.load import find_model
+from knowscape.encoders.load import find_again
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import DamageError, Fault, KnowscapeError, first_line
+from knowscape.errors import DamageError, Fault, KnowscapeError, WorseMapError, first_line
 from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
@@ -140,21 +141,7 @@ class _Repair:
         return None
 
     def _find(self, name: str, fingerprint: str) -> tuple[str, EncoderSpec]:
-        """Return where a model is found, and its spec; KnowscapeError where none has the fingerprint."""
-        said = []
-        for place in (*self._models, name):
-            try:
-                spec, _ = find_model(place, progress=self._progress)
-            except KnowscapeError as error:
-                said.append(first_line(error))
-                continue
-            if spec.fingerprint == fingerprint:
-                return place, spec
-            said.append(f"{place} has the fingerprint {spec.fingerprint:.16}")
-        raise KnowscapeError(
-            f"No model {name} with the fingerprint {fingerprint:.16} is found ({'; '.join(said)}). "
-            "Name its folder with: --model FOLDER"
-        )
+        return find_again(name, fingerprint, self._models, progress=self._progress)
 
     def _mend_quarantine(self, store: VectorStore) -> None:
         try:
@@ -199,7 +186,8 @@ class _Repair:
         for name, options in (drawn or {folder.info()["model"]: MapOptions()}).items():
             atlas = Atlas(folder)
             make_neighbours(atlas, name, atlas.vectors(name), progress=self._progress)
-            map_atlas(atlas, options, model=name, progress=self._progress)
+            with suppress(WorseMapError):  # the one that is there is sound
+                map_atlas(atlas, options, model=name, progress=self._progress)
         if page:
             make_page(Atlas(folder), progress=self._progress)
 

@@ -36,7 +36,7 @@ def test_rows_are_the_documents_then_the_questions() -> None:
     made, vectors, questions = _made()
     assert (made.document_ids[0], made.question_ids) == ("d0", ["q0", "q1", "q2", "q3", "q4"])
     assert made.coordinates.shape == made.raw.shape == (65, 2)
-    assert made.membership.shape == (65, 3)
+    assert made.membership.shape == (65, len(made.regions.levels))
     assert made.recall_10.shape == (65,)
     assert all(a.dtype == np.float32 for a in (made.coordinates, made.raw, made.recall_10))
     near = nearest(vectors, questions, 1)[0][:, 0]

@@ -79,6 +79,21 @@ def test_abbreviations_keep_their_capitals() -> None:
     assert any(name in {"RNA", "RNAs"} for name in names), names
 
 
+def test_a_name_that_many_persons_share_is_no_name_and_that_of_a_country_is() -> None:
+    persons = [
+        (f"{title} Johnson", f"{title} Johnson was a singer, and the {i} songs are lost.")
+        for i, (title, _) in enumerate(_group(lambda title, i: title))
+    ]
+    others = (
+        lambda title, i: f"{title} lies in Bhutan, near the {i} wells.",
+        lambda title, i: f"{title} is a moth of the {i} valleys.",
+        lambda title, i: f"{title} is an engine for the {i} planes.",
+    )
+    names = {region.label for region in _named([persons, *map(_group, others)]).levels[0]}
+    assert not any("Johnson" in name for name in names), names
+    assert any("Bhutan" in name for name in names), names
+
+
 GERMAN = ("Brücke", "Oper", "Pflanze", "Währung")
 FRENCH = ("église romane", "langue celtique", "rivière", "étoile double")
 
@@ -153,6 +168,13 @@ def test_the_samples_names_stand_once_in_a_level_and_not_above(sample: tuple[Reg
             assert region.label not in above
 
 
+def test_the_samples_siblings_share_no_phrase(sample: tuple[Regions, list[str]]) -> None:
+    for level in sample[0].levels[:3]:
+        for parent in {region.parent for region in level}:
+            parts = [part for region in level if region.parent == parent for part in region.label.split(" & ")]
+            assert len(set(parts)) == len(parts)
+
+
 def test_the_samples_coarse_names_are_subjects_of_their_own_articles(sample: tuple[Regions, list[str]]) -> None:
     """Their words stand in titles there, in a twelfth of the articles, and twice as often as elsewhere."""
     regions, articles = sample
@@ -178,7 +200,7 @@ def test_the_samples_coarse_names_are_more_general_than_the_fine_ones(sample: tu
     def said(stem: str) -> int:
         return sum(re.search(rf"\b{re.escape(stem)}(s|es|y|ies)?\b", article) is not None for article in articles)
 
-    coarse, _, fine = (
+    coarse, *_, fine = (
         np.mean([np.log(said(stem)) for one in level for stem in _stems(one.label)]) for level in regions.levels
     )
     assert coarse > fine

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from knowscape.maps.belonging import ground
 from knowscape.maps.neighbours import neighbour_graph
-from knowscape.maps.regions import Regions, find_regions
+from knowscape.maps.regions import Regions, best_places, find_regions, level_sizes
 
 FIELDS = {
     "volcano": "magma lava eruption crater",
@@ -32,13 +33,32 @@ def _found(each: int = 30, seed: int = 0) -> tuple[Regions, np.ndarray]:
     return find_regions(points, points, neighbour_graph(points), titles=titles, texts=texts, seed=seed), points
 
 
-def test_there_are_three_levels_from_coarse_to_fine_and_each_row_is_in_one_region_of_each() -> None:
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (1, [1]),
+        (8, [2]),
+        (20, [2, 5]),
+        (120, [4, 10, 26]),
+        (684, [6, 15, 35, 85]),
+        (24_403, [15, 60, 240, 963]),
+        (250_000, [29, 100, 345, 1188, 4096]),
+        (1_000_000, [30, 103, 351, 1198, 4096]),
+    ],
+)
+def test_the_more_articles_the_more_levels_four_from_some_hundred_on(count: int, sizes: list[int]) -> None:
+    assert level_sizes(count) == sizes
+
+
+def test_levels_go_from_coarse_to_fine_and_each_row_is_in_one_region_of_each() -> None:
     regions, points = _found()
     sizes = [len(level) for level in regions.levels]
-    assert sizes == [4, 6, 12]
+    assert sizes[:2] == [4, 10]
+    assert 15 <= sizes[2] <= 26  # cells of one or two articles have gone to those beside them
     assert (regions.membership.shape, regions.membership.dtype) == ((len(points), 3), np.int32)
     for level, own in zip(regions.levels, regions.membership.T, strict=True):
         assert [region.support for region in level] == np.bincount(own, minlength=len(level)).tolist()
+        assert min(region.support for region in level) >= 3
 
 
 def test_regions_are_nested_and_know_their_parents() -> None:
@@ -53,8 +73,8 @@ def test_regions_are_nested_and_know_their_parents() -> None:
 def test_a_label_tells_what_is_said_here_and_hardly_elsewhere() -> None:
     regions, _ = _found()
     vocabulary = {word: {word, *others.split()} for word, others in FIELDS.items()}
-    for index, region in enumerate(regions.levels[2]):
-        rows = np.flatnonzero(regions.membership[:, 2] == index)
+    for index, region in enumerate(regions.levels[1]):
+        rows = np.flatnonzero(regions.membership[:, 1] == index)
         field = list(FIELDS)[rows[0] // 30]
         words = region.label.lower().replace(" & ", " ").split()
         assert set(words) & vocabulary[field], region.label
@@ -79,12 +99,35 @@ def test_a_label_stands_on_one_of_its_own_articles_and_exemplars_are_members() -
 
 
 def test_purity_is_the_share_of_true_neighbours_within_the_region() -> None:
+    """Of a region of s articles no more than s - 1 neighbours can be in it, and so no more are asked."""
     points, titles, texts = _world()
     graph = neighbour_graph(np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32))
     regions = find_regions(points, points, graph, titles=titles, texts=texts, seed=0)
-    for index, region in enumerate(regions.levels[1]):
-        rows = np.flatnonzero(regions.membership[:, 1] == index)
-        assert region.purity == pytest.approx(np.isin(graph.indices[rows, :10], rows).mean())
+    for level, own in zip(regions.levels, regions.membership.T, strict=True):
+        for index, region in enumerate(level):
+            rows = np.flatnonzero(own == index)
+            near = graph.indices[rows, : min(10, len(rows) - 1)]
+            assert region.purity == pytest.approx(np.isin(near, rows).mean())
+
+
+def test_a_label_stands_among_its_own_articles_also_where_the_middle_is_anothers() -> None:
+    """A ring around a heap has its middle in the heap."""
+    random = np.random.default_rng(3)
+    angle = random.uniform(0, 2 * np.pi, 200)
+    ring = np.column_stack([np.cos(angle), np.sin(angle)]) * 10 + random.normal(scale=0.2, size=(200, 2))
+    heap = random.normal(scale=0.5, size=(200, 2))
+    points = np.concatenate([ring, heap]).astype(np.float32)
+    own = np.repeat([0, 1], 200).astype(np.int32)
+    around = ground(points, own, points, own)
+    assert around.min() == 1.0
+    for region in range(2):
+        best = best_places(points, np.flatnonzero(own == region), around)
+        assert own[best[0]] == region
+    mixed = points.copy()
+    mixed[0] = (0, 0)
+    around = ground(mixed, own, mixed, own)
+    assert around[0] == pytest.approx(0.1)
+    assert best_places(mixed, np.flatnonzero(own == 0), around)[0] != 0
 
 
 def test_the_same_seed_gives_the_same_regions() -> None:
@@ -110,7 +153,7 @@ def test_equal_points_make_one_region() -> None:
     points = np.full((50, 2), 0.5, np.float32)
     graph = neighbour_graph(points)
     regions = find_regions(points, points, graph, titles=["a"] * 50, texts=["b"] * 50, seed=0)
-    assert [len(level) for level in regions.levels] == [1, 1, 1]
+    assert [len(level) for level in regions.levels] == [1]
 
 
 def test_a_name_is_a_subject_and_not_a_word_in_passing() -> None:

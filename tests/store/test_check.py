@@ -89,7 +89,7 @@ def move_the_points_from_their_labels(made: KnowledgeMap) -> None:
 
 
 def put_a_point_into_no_region(made: KnowledgeMap) -> None:
-    made.regions.membership[0, 2] = 99
+    made.regions.membership[0, -1] = 99
 
 
 def put_points_into_another_region(made: KnowledgeMap) -> None:

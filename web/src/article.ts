@@ -11,6 +11,17 @@ export interface Library {
   texts: Texts;
 }
 
+/** How many of their ten nearest the articles of an article's finest region keep, on average. */
+export function keptAround({ recall, region }: Pick<Points, "recall" | "region">, index: number): number {
+  let [kept, count] = [0, 0];
+  region.forEach((other, i) => {
+    if (other !== region[index]) return;
+    kept += recall[i] ?? 0;
+    count += 1;
+  });
+  return (kept / 255 / Math.max(count, 1)) * 10;
+}
+
 /** The names of the regions around an article, coarse to fine. */
 export function regionPath({ map, points }: Library, index: number): string[] {
   const path: string[] = [];
@@ -107,9 +118,10 @@ export class ArticlePanel {
 
   private trust(index: number): HTMLElement {
     const kept = Math.round(((this.library.points.recall[index] ?? 0) / 255) * 10);
+    const around = keptAround(this.library.points, index).toFixed(1);
     return element("p", {
       class: "quiet",
-      text: `${kept} of its 10 nearest articles are its nearest on the map, too.`,
+      text: `${kept} of its 10 nearest articles are its nearest on the map, too; ${around} on average around it.`,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** The names on the map as elements over it: region names at three levels, and article titles close in. */
+/** The names on the map as elements over it: region names of every level, and article titles close in. */
 
 import type { Camera } from "./camera";
 import { element } from "./dom";
@@ -19,6 +19,7 @@ const LEVELS: readonly Style[] = [
   { kind: "country", size: 17, weight: 480, spacing: 0.23, upper: true, widest: 240, lead: 1.3 },
   { kind: "province", size: 16, weight: 520, spacing: 0.012, upper: false, widest: 170, lead: 1.14 },
   { kind: "town", size: 11.4, weight: 560, spacing: 0.11, upper: true, widest: 150, lead: 1.24 },
+  { kind: "village", size: 12.6, weight: 600, spacing: 0.01, upper: false, widest: 150, lead: 1.14 },
 ];
 const TITLE: Style = {
   kind: "title",
@@ -130,7 +131,7 @@ export class LabelLayer {
 
   private candidates(camera: Camera): Name[] {
     const names = this.regions.flatMap((level, i) =>
-      levelVisible(i, this.levels[i] ?? [], camera.scale) ? level : [],
+      levelVisible(i, this.levels[i] ?? [], camera.scale) ? level.filter((name) => isNear(name, camera)) : [],
     );
     return this.source.ready && titlesVisible(this.source.count, camera.scale)
       ? names.concat(this.titlesIn(camera))
@@ -184,7 +185,7 @@ export class LabelLayer {
     return regions.map((region, i) => {
       const weight = Math.sqrt(region.support / most);
       const size = style.size * (0.84 + 0.3 * weight) * (narrow() ? 0.8 : 1);
-      const priority = (LEVELS.length - level) * 10 + 8 * weight;
+      const priority = (this.levels.length - level) * 10 + 8 * weight;
       return this.name({
         id: `r${level}.${i}`,
         text: region.label,
@@ -245,6 +246,14 @@ export class LabelLayer {
     const rect = placesOf(name, camera)[place];
     if (rect) node.style.transform = `translate(${rect.x0.toFixed(1)}px, ${rect.y0.toFixed(1)}px)`;
   }
+}
+
+/** A name this far outside the window, in pixels, has no place inside it. */
+const FAR = 300;
+
+function isNear({ x, y }: Name, camera: Camera): boolean {
+  const [left, top] = [camera.screenX(x), camera.screenY(y)];
+  return left > -FAR && left < camera.width + FAR && top > -FAR && top < camera.height + FAR;
 }
 
 const BESIDE = 8;

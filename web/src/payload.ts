@@ -15,6 +15,17 @@ export interface Region {
   parent: number | null;
 }
 
+/** `measured` counts the articles that it was measured on; maps of earlier versions have the first two alone. */
+export interface Quality {
+  recall: Record<string, Interval>;
+  question_overlap: number | null;
+  trustworthiness?: Interval | null;
+  continuity?: Interval | null;
+  random_triplets?: Interval | null;
+  distance_rank_correlation?: Interval | null;
+  measured?: number | null;
+}
+
 export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 
 interface Column {
@@ -30,7 +41,7 @@ export interface MapInfo {
   documents: number;
   model: string;
   created: string;
-  quality: { recall: Record<string, Interval>; question_overlap: number | null };
+  quality: Quality;
   question_region: Box | null;
   levels: Region[][];
   columns: Record<ColumnName, Column>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstWords, regionPath, webAddress, type Library } from "../src/article";
+import { firstWords, keptAround, regionPath, webAddress, type Library } from "../src/article";
 
 describe("a link out", () => {
   it("is made of web addresses only", () => {
@@ -27,6 +27,14 @@ describe("the first words of a text", () => {
     expect(firstWords("Mercury is the innermost planet of the Solar System.", 30)).toBe(
       "Mercury is the innermost …",
     );
+  });
+});
+
+describe("what a region keeps", () => {
+  it("is the mean over its own articles, of ten", () => {
+    const points = { recall: Uint8Array.of(255, 51, 0, 255), region: Uint16Array.of(2, 7, 2, 7) };
+    expect(keptAround(points, 0)).toBeCloseTo(5);
+    expect(keptAround(points, 1)).toBeCloseTo(6);
   });
 });
 

@@ -13,6 +13,8 @@ def main() -> None:
     import knowscape.cli.check  # the commands register themselves
     import knowscape.cli.commands
     import knowscape.cli.doctor
+    import knowscape.cli.growth
+    import knowscape.cli.labels
     import knowscape.cli.merge
     import knowscape.cli.models  # noqa: F401
     from knowscape.characters import printable

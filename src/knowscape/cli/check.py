@@ -1,10 +1,12 @@
 """The command that says whether an atlas is whole, and mends it."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from knowscape.characters import printable
 from knowscape.cli.app import AtlasPath, Device, Full, Json, app
 from knowscape.cli.output import show
 
@@ -16,6 +18,13 @@ ModelPlaces = Annotated[
     list[str], typer.Option("--model", help="For --repair: where a model is that the catalogue lacks.")
 ]
 
+EachQuestion = Annotated[
+    bool, typer.Option("--questions", help="Show each question's nearest articles in the embedding and on the map.")
+]
+Analysis = Annotated[
+    Path | None, typer.Option("-o", "--out", help="For --questions: the file; neighbor_analysis.json beside ATLAS.")
+]
+
 
 @app.command()
 def check(
@@ -24,12 +33,17 @@ def check(
     repair: Repair = False,
     model: ModelPlaces = [],  # noqa: B006 - typer reads it, nobody changes it
     device: Device = "auto",
+    questions: EachQuestion = False,
+    out: Analysis = None,
     json: Json = False,
 ) -> None:
     """Say whether everything in an atlas is whole, or mend it; exit code 3 where damage is left."""
     from knowscape.check import check_atlas, leftovers
+    from knowscape.errors import UsageError
     from knowscape.store.atlas import AtlasFolder
 
+    if out is not None and not questions:
+        raise UsageError("--out names the file of --questions. Type that too, or leave --out away.")
     folder, did = AtlasFolder.open_damaged(atlas), []
     if repair:
         from knowscape.build import EmbedOptions
@@ -42,13 +56,27 @@ def check(
     else:
         faults = check_atlas(folder, full=full)
     loose = leftovers(folder)
+    written = out or atlas.absolute().parent / "neighbor_analysis.json"
+    found = _diagnosis(atlas, written) if questions and not faults else None
     if json:
         result = {"atlas": str(atlas), "whole": not faults, "faults": [fault.to_json() for fault in faults]}
-        show({**result, "leftovers": [fault.to_json() for fault in loose], "repaired": did}, as_json=True)
+        result |= {"leftovers": [fault.to_json() for fault in loose], "repaired": did}
+        show(result | ({"written": str(written), **found.to_json()} if found else {}), as_json=True)
     else:
         lines = [*did, *map(str, faults), *map(str, loose)]
+        lines += [*map(printable, found.lines()), f"written to {written}"] if found else []
         count = "one fault" if len(faults) == 1 else f"{len(faults):,} faults"
         summary = f"{atlas} is damaged: {count}." if faults else f"{atlas} is whole."
         sys.stdout.write("".join(f"{line}\n" for line in [*lines, summary]))
     if faults:
         sys.exit(3)
+
+
+def _diagnosis(atlas: Path, out: Path) -> Any:
+    """Return what became of each question's neighbours, having written it to a file."""
+    from knowscape.atlas import open_atlas
+    from knowscape.diagnosis import diagnose_questions
+
+    found = diagnose_questions(open_atlas(atlas))
+    found.write(out)
+    return found

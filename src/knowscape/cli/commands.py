@@ -32,9 +32,10 @@ from knowscape.cli.app import (
 )
 from knowscape.cli.output import show
 
-__all__ = ["read"]
+__all__ = ["embedding", "read"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_LEAST_TRUE = 3
 
 
 @app.command()
@@ -76,7 +77,7 @@ def build(
         _questions(questions, max_questions),
         out,
         model=model,
-        embedding=_embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
+        embedding=embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
         options=_options(padding, seed),
         json=json,
     )
@@ -107,7 +108,7 @@ def embed(
     from knowscape.store.atlas import AtlasFolder
 
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
-    options = _embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
+    options = embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
     found = {name: asdict(embed_corpus(Atlas(folder), name, options, progress=_progress())) for name in reversed(model)}
@@ -123,6 +124,7 @@ def map_(
     model: Annotated[str | None, typer.Option(help="Whose vectors to lay out; the last one's by default.")] = None,
     padding: Padding = 0.5,
     seed: Seed = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a map that is clearly better, too.")] = False,
     json: Json = False,
 ) -> None:
     """Lay out an embedded atlas, with the questions where they are given."""
@@ -134,8 +136,8 @@ def map_(
     if chosen is not None:
         put_questions(opened.folder, chosen)
         embed_corpus(opened, name, progress=_progress())
-    made = map_atlas(opened, _options(padding, seed), model=name, progress=_progress())
-    show({"atlas": str(atlas), "model": name, **made.quality.to_json()}, as_json=json)
+    made = map_atlas(opened, _options(padding, seed), model=name, force=force, progress=_progress())
+    show({"atlas": str(atlas), "model": name, **_quality(made, json)}, as_json=json)
 
 
 @app.command()
@@ -164,7 +166,10 @@ def inspect(
     url: Column = None,
     json: Json = False,
 ) -> None:
-    """Read CORPUS and say what is in it, and what was left out and why."""
+    """Read CORPUS and say what is in it, and what was left out and why; of an atlas, how far to trust its map."""
+    if (Path(corpus) / "atlas.json").is_file():
+        _inspect_atlas(Path(corpus), (limit, reader, text, title, id, url), json=json)
+        return
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     lengths = sorted(len(body) for body in documents.texts)
     result = {
@@ -182,24 +187,49 @@ def inspect(
 def export(
     atlas: AtlasPath,
     out: Out,
-    format: Annotated[str, typer.Option(help="parquet, npy or jsonl.")] = "parquet",
+    format: Annotated[str, typer.Option(help="parquet, npy, jsonl or grid.")] = "parquet",
     model: Annotated[str | None, typer.Option(help="Whose vectors; the last one's by default.")] = None,
+    grid: Annotated[int, typer.Option(min=1, max=1000, help="For --format grid: cells along each side.")] = 40,
+    nearest: Annotated[int, typer.Option(min=1, max=100, help="For --format grid: articles that a cell names.")] = 10,
     json: Json = False,
 ) -> None:
-    """Write places, regions, quality and vectors: one row per document and question."""
-    from knowscape.export import export_atlas
+    """Write places, regions, quality and vectors, one row per document and question; or a grid of labels."""
+    from knowscape.export import GridOptions, export_atlas
 
-    rows = export_atlas(_open(atlas), format, out, model=model)
+    rows = export_atlas(_open(atlas), format, out, model=model, grid=GridOptions(grid, nearest))
     show({"out": str(out), "rows": rows}, as_json=json)
+
+
+def _inspect_atlas(path: Path, of_a_corpus: tuple[object, ...], *, json: bool) -> None:
+    from knowscape.errors import UsageError
+
+    if any(option is not None for option in of_a_corpus):
+        raise UsageError(f"{path} is an atlas: of the options only --json is for it, the others are for a corpus.")
+    atlas = _open(path)
+    name, _ = atlas.model()
+    counts = {"documents": len(atlas.corpus), "questions": len(atlas.questions)}
+    show({"atlas": str(path), **counts, "model": name, **_quality(atlas.map(name), json)}, as_json=json)
 
 
 def _build(corpus: Any, questions: Any, out: Path, *, json: bool, **options: Any) -> None:
     from knowscape.build import build as build_atlas
 
     atlas = build_atlas(corpus, questions, out=out, progress=_progress(), **options)
-    quality = atlas.map().quality.to_json()
+    quality = _quality(atlas.map(), json)
     counts = {"documents": len(atlas.corpus), "questions": len(atlas.questions)}
     show({"atlas": str(out), **counts, **quality, "open_with": f"knowscape serve {out}"}, as_json=json)
+
+
+def _quality(made: Any, json: bool) -> dict[str, Any]:
+    """Return the figures of a map, for a machine, or for a person with the least true regions of the coarsest level."""
+    from knowscape.maps.quality import region_recall
+
+    levels = region_recall(made.regions, made.recall_10)
+    if json:
+        return {**made.quality.to_json(), "regions": [[asdict(region) for region in level] for level in levels]}
+    least = sorted(levels[0], key=lambda region: region.recall)[:_LEAST_TRUE]
+    regions = [f"{region.label} {region.recall:.2f} of {region.support:,} articles" for region in least]
+    return {**made.quality.words(), "least kept, of the 10 nearest": regions}
 
 
 def _serve(atlas: Path, port: int) -> None:
@@ -234,7 +264,7 @@ def _questions(path: Path | None, limit: int | None) -> Any:
     return read_questions(path, limit=limit)
 
 
-def _embedding(
+def embedding(
     device: str,
     batch_tokens: int | None,
     workers: int | None,

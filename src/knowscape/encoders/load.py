@@ -1,6 +1,7 @@
 """From a model's name to a loaded encoder."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from knowscape.encoders.weights import fetch_repository, fetch_weights
 from knowscape.errors import KnowscapeError, MissingExtraError, StorageError, UsageError, first_line
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["DEVICES", "EngineOptions", "find_model", "load_encoder", "start_encoder"]
+__all__ = ["DEVICES", "EngineOptions", "find_again", "find_model", "load_encoder", "start_encoder"]
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
@@ -90,6 +91,29 @@ def find_model(name: str, *, trust_remote_code: bool = False, progress: Progress
     for sentence in contradictions(spec, folder):
         progress.note(f"{name}: {sentence}")
     return spec, folder
+
+
+def find_again(
+    name: str, fingerprint: str, places: Sequence[str] = (), *, progress: Progress = SILENT
+) -> tuple[str, EncoderSpec]:
+    """Return where the very model of some vectors is found, and its spec; `places` are looked at before the catalogue.
+
+    KnowscapeError where none has the fingerprint.
+    """
+    said = []
+    for place in (*places, name):
+        try:
+            spec, _ = find_model(place, progress=progress)
+        except KnowscapeError as error:
+            said.append(first_line(error))
+            continue
+        if spec.fingerprint == fingerprint:
+            return place, spec
+        said.append(f"{place} has the fingerprint {spec.fingerprint:.16}")
+    raise KnowscapeError(
+        f"No model {name} with the fingerprint {fingerprint:.16} is found ({'; '.join(said)}). "
+        "Name its folder with: --model FOLDER"
+    )
 
 
 def _read(folder: Path) -> EncoderSpec:

@@ -10,16 +10,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError, Fault
+from knowscape.maps.alignment import align, rows_of, starting_places
 from knowscape.maps.layout import LayoutOptions, lay_out, normalise
 from knowscape.maps.neighbours import NeighbourGraph, nearest
-from knowscape.maps.quality import DEPTHS, MapQuality, measure, neighbour_recall, question_overlap
+from knowscape.maps.placing import settle
+from knowscape.maps.quality import MapQuality, measure, neighbour_recall, question_overlap
 from knowscape.maps.regions import Region, Regions, find_regions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, write_part
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["KnowledgeMap", "make_map", "question_region"]
+__all__ = ["KnowledgeMap", "make_map", "measured", "question_region"]
 
 Box = tuple[float, float, float, float]
 _QUESTION_EDGES = 5
@@ -30,9 +32,10 @@ _DEPTH = 10
 class KnowledgeMap:
     """Rows are the documents, then the questions.
 
-    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, 3] the
+    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, levels] the
     region of each level (a question's is its nearest article's), `recall_10` float32[n + q] the share of the ten
-    true neighbours that the map keeps, `question_region` x0, y0, x1, y1, `about` what it was made from.
+    true neighbours that the map keeps, `confidence` float32[n + q] how sure the place is of what was added to the
+    finished map, NaN for what was laid out, `question_region` x0, y0, x1, y1, `about` what it was made from.
     """
 
     document_ids: list[str]
@@ -41,6 +44,7 @@ class KnowledgeMap:
     raw: NDArray[np.float32]
     membership: NDArray[np.int32]
     recall_10: NDArray[np.float32]
+    confidence: NDArray[np.float32]
     regions: Regions
     quality: MapQuality
     question_region: Box | None
@@ -57,7 +61,8 @@ class KnowledgeMap:
         }
         kinds = ["document"] * len(self.document_ids) + ["question"] * len(self.question_ids)
         ids = pa.array([*self.document_ids, *self.question_ids], pa.string())
-        table = pa.table({"id": ids, "kind": kinds, **places, **columns, "recall_10": self.recall_10})
+        measures = {"recall_10": self.recall_10, "confidence": self.confidence}
+        table = pa.table({"id": ids, "kind": kinds, **places, **columns, **measures})
         part = write_part(folder, table)
         write_signed(
             folder / "map.json",
@@ -105,6 +110,7 @@ class KnowledgeMap:
             raw=np.column_stack([column["x_raw"], column["y_raw"]]),
             membership=membership,
             recall_10=column["recall_10"],
+            confidence=column.get("confidence", np.full(len(ids), np.nan, np.float32)),
             regions=Regions(levels, membership[:documents]),
             quality=MapQuality.from_json(head["quality"]),
             question_region=(region[0], region[1], region[2], region[3]) if region else None,
@@ -132,34 +138,75 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
     options: LayoutOptions,
     padding: float,
     about: Mapping[str, Any],
+    before: KnowledgeMap | None = None,
     progress: Progress = SILENT,
 ) -> KnowledgeMap:
-    """Lay out, name and measure; `vectors` float32[n, d], `question_vectors` float32[q, d]."""
+    """Lay out, name and measure; `vectors` float32[n, d], `question_vectors` float32[q, d].
+
+    Where a map `before` has half of the articles or more, the layout starts from their places there, and is turned so
+    that they lie best over each other.
+    """
     count = len(vectors)
     wanted = question_vectors if question_vectors is not None else np.empty((0, vectors.shape[1]), np.float32)
     near, _ = nearest(vectors, wanted, _DEPTH) if len(wanted) else (np.empty((0, _DEPTH), np.int32), None)
-    layout = lay_out(vectors, graph, near[:, :_QUESTION_EDGES], options=options, progress=progress)
+    rows = rows_of(document_ids, before.document_ids) if before is not None else np.full(count, -1)
+    common = rows >= 0
+    start = _start(before.raw, rows, graph) if before is not None and 2 * common.sum() >= count else None
+    layout = lay_out(vectors, graph, near[:, :_QUESTION_EDGES], options=options, start=start, progress=progress)
     raw = np.concatenate([layout.documents, layout.questions])
+    if before is not None and start is not None:
+        raw = align(layout.documents[common], before.raw[rows[common]]).turned(raw)
     coordinates = normalise(raw)
     documents, questions = coordinates[:count], coordinates[count:]
     with progress.stage("Regions"):
         regions = find_regions(documents, vectors, graph, titles=titles, texts=texts, seed=options.seed)
     with progress.stage("Quality"):
-        recall = neighbour_recall(graph, documents, DEPTHS)
-        quality = measure(recall, question_overlap(near, questions, documents) if len(questions) else None)
-        question_shares = question_overlap(near, questions, documents, k=_DEPTH)
+        quality, recall = measured(vectors, graph, coordinates, near)
     return KnowledgeMap(
         document_ids=list(document_ids),
         question_ids=list(question_ids),
         coordinates=coordinates,
         raw=raw,
         membership=np.concatenate([regions.membership, regions.membership[near[:, 0]]]),
-        recall_10=np.concatenate([recall[_DEPTH], question_shares]),
+        recall_10=recall,
+        confidence=np.full(len(raw), np.nan, np.float32),
         regions=regions,
         quality=quality,
         question_region=question_region(questions, padding) if len(questions) else None,
         about=about,
     )
+
+
+def _start(places: NDArray[np.float32], rows: NDArray[np.int64], graph: NeighbourGraph) -> NDArray[np.float64]:
+    """Return where the articles lie on the map before, float64[n, 2] around 0; those that it lacks, placed among them.
+
+    `places` float32[m or more, 2] are that map's, `rows` int64[n] the articles' rows in it, -1 where it lacks them.
+    """
+    start, new = starting_places(places, rows, graph), np.flatnonzero(rows < 0)
+    if len(new):
+        start[new] = settle(start.astype(np.float32), new, graph)[0]
+    result: NDArray[np.float64] = start - start.mean(axis=0)
+    return result
+
+
+def measured(
+    vectors: NDArray[np.float32],
+    graph: NeighbourGraph,
+    coordinates: NDArray[np.float32],
+    near: NDArray[np.int32],
+    *,
+    sample: int | None = None,
+) -> tuple[MapQuality, NDArray[np.float32]]:
+    """Return a map's quality, and the share float32[n + q] of the ten true neighbours that each of its rows keeps.
+
+    `vectors` float32[n, d] are those of the articles, `near` int32[q, 10] the questions' nearest articles; `sample`
+    articles are measured, None: as many as `measure` chooses.
+    """
+    documents, questions = coordinates[: len(vectors)], coordinates[len(vectors) :]
+    recall = neighbour_recall(graph, documents, [_DEPTH])[_DEPTH]
+    overlap = question_overlap(near, questions, documents) if len(questions) else None
+    quality = measure(vectors, documents, overlap, sample=sample)
+    return quality, np.concatenate([recall, question_overlap(near, questions, documents, k=_DEPTH)])
 
 
 def question_region(questions: NDArray[np.float32], padding: float = 0.5) -> Box:

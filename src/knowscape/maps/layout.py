@@ -1,6 +1,6 @@
 """Question-aware t-SNE: articles and quiz questions laid out together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from typing import Any
 
@@ -56,11 +56,13 @@ def lay_out(
     question_neighbours: NDArray[np.int32] | None = None,
     *,
     options: LayoutOptions = LayoutOptions(),
+    start: NDArray[np.float64] | None = None,
     progress: Progress = SILENT,
 ) -> Layout:
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
-    t-SNE (van der Maaten & Hinton 2008) from a PCA start.  Each question gets edges to its nearest articles with
+    t-SNE (van der Maaten & Hinton 2008) from a PCA start, or, without early exaggeration, from the places `start`
+    float64[n, 2] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles with
     up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards articles move to spots
     where more neighbours are true ones, and each question to the best of the means of its neighbours' places.
     """
@@ -70,7 +72,11 @@ def lay_out(
     if count < _FEW:
         documents = np.column_stack([np.arange(count), np.zeros(count)]).astype(np.float32)
         return Layout(documents, documents[question_neighbours].mean(axis=1))
-    start = _start(vectors, question_neighbours, options.seed)
+    if start is None:
+        start = _start(vectors, question_neighbours, options.seed)
+    else:
+        start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
+        options = replace(options, early_iterations=0)
     points = _optimise(start, _affinities(graph, question_neighbours, options.perplexity), options, progress)
     questions = replace_questions(question_neighbours, points[count:], points[:count])
     documents = refine(points[:count], graph, questions, question_neighbours, seed=options.seed, progress=progress)

@@ -32,7 +32,7 @@ _LEAST, _ENOUGH = (2, 0.03), (4, 0.05)
 _FLOOR = 0.05
 # A second phrase joins the first where it covers so much, compared with it, of what it leaves, and is nearly as good;
 # the finest regions are about one thing more often.
-_SECOND_COVERAGE, _SECOND_COVERAGE_FINEST, _SECOND_SCORE = 0.4, 0.7, 0.4
+_SECOND_COVERAGE, _SECOND_COVERAGE_FINEST, _SECOND_SCORE = 0.25, 0.4, 0.25
 # Words that begin alike mean much the same.
 _STEM = 4
 
@@ -110,18 +110,23 @@ class _Namer:
 
     def names(self, level: int, coarser: list[list[str]]) -> list[str]:
         """Return the names of a level's regions; where two want the same, the one it fits better has it."""
-        ranked = self._ranked(level)
-        regions = range(len(ranked))
-        names = [""] * len(regions)
-        used: set[str] = set()
-        for region in sorted(regions, key=lambda region: (-ranked[region].best, region)):
-            members = np.flatnonzero(self._membership[:, level] == region)
+        ranked, own = self._ranked(level), self._membership[:, level]
+        groups = np.split(np.argsort(own, kind="stable"), np.cumsum(np.bincount(own))[:-1])
+        names = [""] * len(ranked)
+        used: set[frozenset[str]] = set()
+        told: dict[int, set[str]] = {}
+        for region in sorted(range(len(ranked)), key=lambda region: (-ranked[region].best, region)):
+            members = groups[region]
             above = [coarser[one][self._membership[members[0], one]] for one in range(level)]
-            taken = used | set(above)
+            taken = used | set(map(_parts, above))
+            # Where there is one level only, as in a grid, its regions are no siblings.
+            parent = int(self._membership[members[0], level - 1]) if level else 0
+            siblings = told.setdefault(parent, set()) if self._membership.shape[1] > 1 else set()
             least = _SECOND_COVERAGE if level < self._membership.shape[1] - 1 else _SECOND_COVERAGE_FINEST
-            candidates = self._candidates(ranked[region], members, above, least=least)
-            names[region] = next(name for name in candidates if name not in taken)
-            used.add(names[region])
+            candidates = self._candidates(ranked[region], members, (above, siblings), least=least)
+            names[region] = next(name for name in candidates if _parts(name) not in taken)
+            used.add(_parts(names[region]))
+            siblings |= _parts(names[region])
         return names
 
     def _ranked(self, level: int) -> list[_Ranked]:
@@ -170,15 +175,23 @@ class _Namer:
         finest, own = self._members(-1), self._members(level)
         return _over((own @ finest.T) @ _over(finest @ self._evidence, finest).sqrt(), own).power(2)
 
-    def _candidates(self, ranked: _Ranked, members: _Ints, above: list[str], *, least: float) -> Iterator[str]:
-        """Yield names, the best one first, without an end."""
+    def _candidates(
+        self, ranked: _Ranked, members: _Ints, known: tuple[list[str], set[str]], *, least: float
+    ) -> Iterator[str]:
+        """Yield names, the best one first, without an end; `known` are names above and parts of those beside."""
+        above, beside = known
         labels = [self._phrases.labels[phrase] for phrase in ranked.phrases]
-        fresh = [place for place, label in enumerate(labels) if not _says_nothing_new(label, above)]
-        if fresh:
-            second = self._second(ranked, labels, fresh, least=least)
+        fresh = [
+            place for place, label in enumerate(labels) if label not in beside and not _says_nothing_new(label, above)
+        ]
+        # Of two phrases above, one may name a part or come first in its name.
+        halves = {part for name in above for part in _parts(name)}
+        new = [place for place in fresh if place == fresh[0] or labels[place] not in halves]
+        if new:
+            second = self._second(ranked, labels, new, least=least)
             if second is not None:
-                yield f"{labels[fresh[0]]} & {labels[second]}"
-        for some in ([labels[place] for place in fresh], labels):
+                yield f"{labels[new[0]]} & {labels[second]}"
+        for some in ([labels[place] for place in new], [labels[place] for place in fresh], labels):
             yield from some
             yield from (
                 f"{one} & {other}" for one, other in combinations(some[:_PAIRED], 2) if _go_together(one, other)
@@ -208,6 +221,11 @@ class _Namer:
         yield from (f"{titles[0] if titles else 'Region'} {number}" for number in count(1))
 
 
+def _parts(name: str) -> frozenset[str]:
+    """Return what a name says: "Stars & Moons" says the same as "Moons & Stars"."""
+    return frozenset(name.split(" & "))
+
+
 def _go_together(one: str, other: str) -> bool:
     """Return whether two labels make a name: few words, of which no two begin alike."""
     words = one.lower().split() + other.lower().split()
@@ -215,9 +233,12 @@ def _go_together(one: str, other: str) -> bool:
 
 
 def _says_nothing_new(label: str, above: list[str]) -> bool:
-    """Return whether a label is one of those above it, or one word that begins like a word of the last's."""
+    """Return whether a label is one of those above it, or one word that begins like one of theirs.
+
+    Of two phrases above it may be one.
+    """
     words = label.lower().split()
-    stems = {word[:_STEM] for name in above[-1:] for word in name.lower().split()}
+    stems = {word[:_STEM] for name in above if " & " not in name for word in name.lower().split()}
     return label in above or (len(words) == 1 and words[0][:_STEM] in stems)
 
 

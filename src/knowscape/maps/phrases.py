@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.words import ARTICLES, BREAK, END, JOINERS, STOP, Words, too_short
+from knowscape.maps.words import ARTICLES, BREAK, END, JOINERS, KINDS, STOP, WEAK, Words, too_short
 
 __all__ = ["Phrases", "find_phrases"]
 
@@ -22,14 +22,18 @@ _CENTRAL, _OPENING, _PASSING = 1.0, 0.5, 0.25
 _DEFINITION = 10
 _THROUGH = ARTICLES | JOINERS | {"and", "the"}
 _MOST_PHRASES = 60_000
+_LONGEST = 3
 # A word in such a share of the documents, in hardly any title, and in no group of documents much less often than in
 # all, is a function word in whatever language.
 _COMMON, _IN_TITLES, _EVEN = 0.05, 0.03, 0.5
-# A thing that is often called "a ..." is written in the plural on the map.
-_COUNTED = 0.3
+# A thing that stands after "a" or in the plural in at least such a share of its uses is written in the plural on the
+# map; of two or three words the first share is enough, where the last of them alone has the second.
+_COUNTED, _COUNTED_HEAD = 0.15, 0.25
 # A noun stands at the end of a piece, or makes up the piece, in at least such a share of its uses; an adjective or a
 # first name hardly ever does. A corpus is English where this share of the articles say "the".
 _ENDS, _ALONE, _ENGLISH = 0.5, 0.25, 0.3
+# "Bhutan" stands alone in most of its uses, "Johnson" and "Swedish" in less than a quarter of them.
+_NO_NAME, _WEAKER = 0.25, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class _Reader:
     def __init__(self, words: Words, groups: NDArray[np.int32]) -> None:
         self._words, self._groups, self._count = words, groups, len(groups)
         ids = words.ids
-        singular, self._plurals = _singulars(words.words)
-        self._one = singular[ids]
+        self._singular, self._plurals = _singulars(words.words)
+        self._one = self._singular[ids]
         self._content = ~self._stop_words()[ids]
         self._zone = self._zones()
         begins = self._content & ~_shifted(self._content, 1)
@@ -72,6 +76,13 @@ class _Reader:
         # "a 1991 film" counts as "a film".
         number = ids[np.maximum(begin - 1, 0)] == BREAK
         self._after_article = np.isin(ids[np.maximum(begin - 1 - number, 0)], words.numbers(ARTICLES))
+        of = np.isin(ids[np.maximum(begin - 1, 0)], words.numbers({"of"}))
+        self._after_article |= of & np.isin(ids[np.maximum(begin - 2, 0)], words.numbers(KINDS))
+
+    def _ones(self, words: frozenset[str]) -> Ints:
+        """Return the numbers of the singulars of `words`."""
+        numbers = self._words.numbers(words)
+        return np.unique(np.concatenate([numbers, self._singular[numbers]]))
 
     def _stop_words(self) -> Flags:
         words = self._words
@@ -149,15 +160,21 @@ class _Reader:
         """Return how much each phrase stands alone and is meant: in titles and definitions, not followed by "of"."""
         words, documents = self._words, np.maximum(1, table.getnnz(axis=0))
         free = np.append(~self._content, True)
-        # In English the last word is the head: "film" ends a piece, "Indian" hardly ever. Elsewhere both ends count.
+        # In English the last word is the head: "film" ends a piece, "Indian" hardly ever.  Elsewhere both ends count,
+        # and in English those of a name, which "Johnson" is not and "Bhutan" is, and of what may go on for four words.
         english = len(np.unique(words.documents[np.isin(words.ids, words.numbers({"the"}))])) > _ENGLISH * self._count
-        alone = free[uses.starts + uses.lengths] & (free[uses.starts - 1] | english)
+        lone = ~words.proper[words.ids[uses.starts]] & (uses.lengths < _LONGEST)
+        alone = free[uses.starts + uses.lengths] & (free[uses.starts - 1] | (english & lone))
         usual = _ENDS if english else _ALONE
         joiner = np.append(np.isin(words.ids, words.numbers(JOINERS)), False)
         general = uses.share(joiner[uses.starts + uses.lengths], least=4)
         central = np.bincount(table.indices[table.data >= _CENTRAL], minlength=uses.size)
         meant = ((central + 0.5) / (documents + 4)) ** 0.75
-        said = np.clip(uses.share(alone, least=4, supposed=usual) / usual, 0.05, 1) ** 2
+        share = uses.share(alone, least=4, supposed=usual)
+        first, last = uses.firsts()
+        name = english & words.proper[words.ids[first]] & (first == last)
+        said = np.clip(np.where(name, (share - _NO_NAME) / _NO_NAME, share / usual), 0.05, 1) ** 2
+        said[(first == last) & np.isin(self._one[first], self._ones(WEAK))] *= _WEAKER
         subject: Floats = (said * meant * (1 - 0.8 * general) * self._well_formed(uses) * self._whole(uses)).astype(
             np.float32
         )
@@ -175,7 +192,7 @@ class _Reader:
                 for word in words.words
             ]
         )
-        return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.4, 1.0))
+        return np.where(bad[words.ids[last]], 0.01, np.where(joined, 0.2, 1.0))
 
     def _whole(self, uses: "_Uses") -> NDArray[np.float64]:
         """Return a factor that is small for a piece of one longer phrase, as "Lanka" and "song contest" are."""
@@ -196,9 +213,7 @@ class _Reader:
         """Write phrases with capitals; the last word in the plural where that is usual or the thing is counted."""
         words, last = self._words, uses.starts + uses.lengths - 1
         plural = self._one[last] != words.ids[last]
-        ends = ~np.append(self._content, False)[last + 1]
-        counted = uses.share(ends & self._after_article[uses.starts] & ~plural, among=~plural, least=1)
-        many = (counted >= _COUNTED) | (uses.share(plural, least=0) > 0.5)
+        many = self._counted(uses, plural)
         spelt = {number: max(forms, key=lambda form: (forms[form], form)) for number, forms in self._odd().items()}
         labels = []
         for first, final, several in zip(*uses.firsts(), many, strict=True):
@@ -206,6 +221,23 @@ class _Reader:
             numbers = [*words.ids[first:final].tolist(), self._plurals.get(one, one) if several else one]
             labels.append(" ".join(_written(spelt.get(number, words.words[number])) for number in numbers))
         return labels
+
+    def _counted(self, uses: "_Uses", plural: Flags) -> Flags:
+        """Return which phrases are of things that are counted; `plural` bool[uses] are uses in the plural."""
+        last = uses.starts + uses.lengths - 1
+        ends = ~np.append(self._content, False)[last + 1]
+        one = ends & ~plural
+        # Three uses more, so that a word that is hardly ever said does not count by chance.
+        several = uses.share(plural, least=3)
+        counted = uses.share(one & self._after_article[uses.starts], among=one, least=3) + several
+        first, final = uses.firsts()
+        heads = np.zeros(len(self._words.words))
+        alone = first == final
+        heads[self._one[final[alone]]] = counted[alone]
+        head = np.where(self._words.proper[self._words.ids[final]], 0, heads[self._one[final]])
+        mostly = uses.share(plural, least=0) > 0.5
+        result: Flags = mostly | ((counted >= _COUNTED) & (head >= _COUNTED_HEAD))
+        return result
 
     def _odd(self) -> dict[int, Counter[str]]:
         times = np.bincount(self._words.ids, minlength=len(self._words.words))

@@ -1,32 +1,39 @@
-"""Named parts of the map at three levels of detail."""
+"""Named parts of the map at several levels of detail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.maps.belonging import ground, purity, sizes_of
 from knowscape.maps.names import name_regions
-from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 
-__all__ = ["Region", "Regions", "find_regions"]
+__all__ = ["Region", "Regions", "best_places", "find_regions", "level_sizes"]
 
-_ARTICLES_PER_REGION = 15
-_LEAST, _MOST = 12, 240
-# The coarser levels have a quarter and a sixteenth of the finest level's regions; small maps have 15 and 7, and the
-# smallest a half and a third.
-_COARSER = ((4, 15, 2), (16, 7, 3))
-_EXEMPLARS = 3
-_NEIGHBOURS = 10
+# n articles have about n to these powers regions of the finest and of the coarsest level: 85 and 6 for 684 articles,
+# 963 and 15 for 24,403.
+_FINEST, _COARSEST = 0.68, 0.27
+_ARTICLES_PER_REGION, _MOST, _MOST_COARSE = 4, 4096, 30
+# A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
+_STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
+_ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
+# Besides the one that the label stands on.
+_EXEMPLARS = 2
+# A label stands where at least so many of the articles around it are its own, if its region has such a place.
+_GROUND = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """A named part of the map; it stands on one of its own articles.
 
-    `support` counts its articles, `purity` is the share of their ten true neighbours that are in it too, `exemplars`
-    are rows, and `parent` is the index in the coarser level.
+    `support` counts its articles; `purity` is the share of their ten true neighbours that are in it too, `place` the
+    share of the ten articles nearest to the label that are, None in maps of older versions.  `exemplars` are rows: the
+    article that the label stands on, then the most typical by their vectors; `parent` is the index in the level above.
     """
 
     label: str
@@ -36,14 +43,25 @@ class Region:
     purity: float
     exemplars: tuple[int, ...]
     parent: int | None
+    place: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Three levels of regions, coarse to fine, and each row's region int32[n, 3] in them."""
+    """Levels of regions, coarse to fine, and each row's region int32[n, levels] in them."""
 
     levels: tuple[tuple[Region, ...], ...]
     membership: NDArray[np.int32]
+
+
+def level_sizes(count: int) -> list[int]:
+    """Return how many regions each level of a map of `count` articles is to have, coarse to fine."""
+    finest = max(1, min(round(count**_FINEST), _MOST, count // _ARTICLES_PER_REGION))
+    coarsest = max(1, min(round(count**_COARSEST), _MOST_COARSE, finest))
+    ratio = finest / coarsest
+    steps = max(round(log(ratio, _STEP)), min(_SMALL_STEPS, floor(log(ratio, _SMALL_STEP) + 1e-9)))
+    sizes: list[int] = np.unique(np.geomspace(coarsest, finest, steps + 1).round().astype(int)).tolist()
+    return sizes
 
 
 def find_regions(
@@ -61,39 +79,95 @@ def find_regions(
     region is in one piece and about one thing.
     """
     membership = _clusters(coordinates.astype(np.float64), vectors, seed)
-    names = name_regions(membership, vectors, graph, titles=titles, texts=texts)
+    names, unit = name_regions(membership, vectors, graph, titles=titles, texts=texts), unit_rows(vectors)
     levels: list[tuple[Region, ...]] = []
     for level, own in enumerate(membership.T):
+        pure, around = purity(graph, own), ground(coordinates, own, coordinates, own)
         regions = []
-        for label, members in zip(names[level], _groups(own), strict=True):
-            parent = int(membership[members[0], level - 1]) if level else None
-            near, purity = _from_the_middle(coordinates, members), _purity(graph, own, members)
-            x, y = map(float, coordinates[near[0]])
-            regions.append(Region(label, x, y, len(members), purity, tuple(map(int, near[:_EXEMPLARS])), parent))
+        for number, members in enumerate(_groups(own)):
+            stands = int(best_places(coordinates, members, around)[0])
+            regions.append(
+                Region(
+                    names[level][number],
+                    x=float(coordinates[stands, 0]),
+                    y=float(coordinates[stands, 1]),
+                    support=len(members),
+                    purity=float(pure[number]),
+                    exemplars=(stands, *_most_central(unit, members[members != stands])),
+                    parent=int(membership[members[0], level - 1]) if level else None,
+                    place=float(around[stands]),
+                )
+            )
         levels.append(tuple(regions))
     return Regions(tuple(levels), membership)
 
 
 def _clusters(coordinates: NDArray[np.float64], vectors: NDArray[np.float32], seed: int) -> NDArray[np.int32]:
-    """Return the three levels' labels int32[n, 3], coarse to fine, each within the one before."""
-    from sklearn.cluster import AgglomerativeClustering, KMeans
+    """Return the levels' labels int32[n, levels], coarse to fine, each within the one before."""
+    *coarser, most = level_sizes(len(coordinates))
+    levels = [_cells(coordinates, most, seed)]
+    for wanted in reversed(coarser):
+        if levels[-1].max() >= wanted:
+            levels.append(_joined(levels[-1], coordinates, vectors, wanted))
+    return np.column_stack(levels[::-1])
 
-    count = len(coordinates)
-    wanted = min(_MOST, max(_LEAST, count // _ARTICLES_PER_REGION), count // 4)
-    distinct = len(np.unique(coordinates, axis=0))
-    found = KMeans(max(1, min(wanted, distinct)), n_init=1, random_state=seed).fit(coordinates)
-    finest = _compact(found.labels_)
-    groups = _groups(finest)
+
+def _joined(
+    own: NDArray[np.int32], coordinates: NDArray[np.float64], vectors: NDArray[np.float32], wanted: int
+) -> NDArray[np.int32]:
+    """Return int32[n]: regions of `wanted` or somewhat fewer, each put together of some of the regions `own`."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    groups = _groups(own)
     places = np.stack([coordinates[members].mean(axis=0) for members in groups])
     both = np.hstack([_even(places), _even(np.stack([vectors[members].mean(axis=0) for members in groups]))])
-    levels = [finest]
-    for divisor, least, share in _COARSER:
-        fewer = max(len(groups) // divisor, min(least, -(-len(groups) // share)))
-        joined = np.zeros(1, int)
-        if len(groups) > 1:
-            joined = AgglomerativeClustering(fewer, connectivity=_side_by_side(places)).fit_predict(both)
-        levels.append(_compact(joined[finest]))
-    return np.column_stack(levels[::-1])
+    touching = _side_by_side(places)
+    joined = AgglomerativeClustering(wanted, connectivity=touching).fit_predict(both)
+    return _compact(_without_small(joined, sizes_of(own), both, touching)[own])
+
+
+def _without_small(
+    joined: NDArray[np.int64], sizes: NDArray[np.int64], both: NDArray[np.float64], touching: Any
+) -> NDArray[np.int64]:
+    """Give each cluster of under a tenth of the mean size, smallest first, to the nearest of those that it touches.
+
+    Ward's method keeps what lies apart to itself, however small it is.
+    """
+    support = np.bincount(joined, sizes)
+    for cluster in np.argsort(support, kind="stable"):
+        mine = joined == cluster
+        near = joined if touching is None else joined[touching[mine].indices]
+        beside = np.setdiff1d(near, cluster)
+        if support[cluster] < _SMALL * support.sum() / len(support) and len(beside):
+            middle = both[mine].mean(axis=0)
+            away = [np.linalg.norm(both[joined == other].mean(axis=0) - middle) for other in beside]
+            chosen = beside[np.argmin(away)]
+            joined[mine] = chosen
+            support[chosen] += support[cluster]
+    return joined
+
+
+def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int32]:
+    """Return int32[n]: the nearest of `count` centres, or fewer, moved by k-means (Lloyd 1982).
+
+    The nearest centre is found in a tree: comparing all 250,000 articles with all 4,096 centres would take longer than
+    the layout.  Cells of fewer than three articles go to those beside them.
+    """
+    from scipy.spatial import cKDTree
+
+    distinct = np.unique(coordinates, axis=0)
+    chosen = np.random.default_rng(seed).choice(len(distinct), min(count, len(distinct)), replace=False)
+    centres = distinct[np.sort(chosen)]
+    for step in range(_ITERATIONS):
+        own = np.asarray(cKDTree(centres).query(coordinates, workers=-1)[1])
+        sizes = np.bincount(own, minlength=len(centres))
+        kept = sizes >= (_LEAST if step == _ITERATIONS - 2 else 1)
+        if not kept.any():
+            kept = sizes == sizes.max()
+        if step < _ITERATIONS - 1:
+            sums = np.column_stack([np.bincount(own, axis, len(centres)) for axis in coordinates.T])
+            centres = sums[kept] / sizes[kept, None]
+    return _compact(own)
 
 
 def _even(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -127,13 +201,20 @@ def _groups(labels: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])
 
 
-def _from_the_middle(coordinates: NDArray[np.float32], members: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the members, the nearest to their median first."""
+def _most_central(unit: NDArray[np.float32], members: NDArray[np.int64]) -> list[int]:
+    """Return the members whose vectors are nearest to the mean of all of them, the nearest first."""
+    near = unit[members] @ unit[members].mean(axis=0) if len(members) else np.empty(0)
+    rows: list[int] = members[np.argsort(-near, kind="stable")[:_EXEMPLARS]].tolist()
+    return rows
+
+
+def best_places(
+    coordinates: NDArray[np.float32], members: NDArray[np.int64], around: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the members: those among their own first, and of these the nearest to the members' median first.
+
+    `around` float64[n] is how much of what lies around each article is of its own region.
+    """
     distance = np.linalg.norm(coordinates[members] - np.median(coordinates[members], axis=0), axis=1)
-    result: NDArray[np.int64] = members[np.argsort(distance, kind="stable")]
+    result: NDArray[np.int64] = members[np.lexsort((distance, -np.minimum(around[members], _GROUND)))]
     return result
-
-
-def _purity(graph: NeighbourGraph, own: NDArray[np.int32], members: NDArray[np.int64]) -> float:
-    same = own[graph.indices[members, :_NEIGHBOURS]] == own[members[0]]
-    return float(same.mean()) if same.size else 1.0

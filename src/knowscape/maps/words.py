@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARTICLES", "BREAK", "END", "JOINERS", "STOP", "Words", "too_short"]
+__all__ = ["ARTICLES", "BREAK", "END", "JOINERS", "KINDS", "STOP", "WEAK", "Words", "too_short"]
 
 BREAK, END = 0, 1
 _ENDS, _END = ".!?\u3002\uff01\uff1f", ". "
+
+# A name begins with a small letter in less than this share of its uses.
+_PROPER = 0.15
 
 ARTICLES = frozenset({"a", "an"})
 JOINERS = frozenset({"of", "de", "del", "der", "des", "di", "do", "du", "von"})
@@ -41,13 +44,24 @@ thursday friday saturday serving starring featuring consisting containing follow
 months year years decade decades century centuries
 """
 STOP = frozenset(_STOP.split())
+# English too: "a species of beetle" counts beetles.
+KINDS = frozenset({"species", "genus", "genera", "kind", "type", "class", "breed"})
+# Said of so many things that alone it is no name for any: "star systems" is one, "systems" none.
+_WEAK = """
+system service genus process method phenomenon relation name family effect approach form formation structure element
+group work term concept list code category class model unit measure property set order activity condition area site
+location event subject figure title use cost field object man woman masculine feminine starting record thing function
+result feature version type level rule practice operation development management issue role degree region
+"""
+WEAK = frozenset(_WEAK.split())
 
 
 class Words:
     """`ids` int64[tokens]: numbers of `words`, lower case; 0 is a break in the text, 1 the end of a sentence.
 
     `documents` int64[tokens] and `in_title` bool[tokens] tell where a token stands, `spellings` how a word is written
-    where it is neither lower case nor only its first letter is a capital.
+    where it is neither lower case nor only its first letter is a capital, and `proper` bool[words] which words hardly
+    ever begin with a small letter; abbreviations are none.
     """
 
     def __init__(self, titles: Sequence[str], texts: Sequence[str]) -> None:
@@ -93,7 +107,7 @@ class Words:
         """Return every form's number, and note how words are written; `forms` are tokens as they stand in a text."""
         self._numbers: dict[str, int] = {}
         self.spellings: dict[int, Counter[str]] = {}
-        numbers = np.full(len(forms), BREAK, np.int64)
+        numbers, small = np.full(len(forms), BREAK, np.int64), np.zeros(len(forms), bool)
         is_word = _word().fullmatch
         for form, written in enumerate(forms):
             if written[0] in _ENDS:
@@ -102,9 +116,12 @@ class Words:
                 plain = written[:-2] if written[-2:] in ("'s", "\u2019s") else written
                 word = plain.lower()
                 number = numbers[form] = self._numbers.setdefault(word, len(self._numbers) + 2)
+                small[form] = plain == word
                 if plain[1:] != word[1:]:
                     self.spellings.setdefault(int(number), Counter())[plain] += int(times[form])
         self.words = ["", "", *self._numbers]
+        self.proper: NDArray[np.bool_] = np.bincount(numbers, times * small) < _PROPER * np.bincount(numbers, times)
+        self.proper[list(self.spellings)] = False
         return numbers
 
     def _count_after_titles(self, lengths: list[int]) -> Counter[int]:

@@ -13,7 +13,7 @@ from knowscape.errors import StorageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["Question", "read_questions", "store_questions", "stored_questions"]
+__all__ = ["Question", "digest_of", "read_questions", "store_questions", "stored_questions"]
 
 _LARGEST = 64 << 20
 _FARTHEST = 1e6
@@ -61,6 +61,11 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
         raise UsageError(f"{path} is not a JSON file of questions: {error}") from error
     questions = _parse(value, path)
     return _evenly(questions, limit) if limit is not None else questions
+
+
+def digest_of(questions: Sequence[Question]) -> str:
+    """Return what tells a map's questions: the hexadecimal SHA-256 of the texts that are embedded, one a line."""
+    return sha256_text("\n".join(question.embedding_text for question in questions))
 
 
 def store_questions(path: Path, questions: Sequence[Question]) -> None:
