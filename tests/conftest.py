@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# The time that one example takes is the machine's affair.
+settings.register_profile("knowscape", deadline=None)
+settings.load_profile("knowscape")
 # Each test computes its own vectors; those of the cache's own tests have a cache of their own.
 os.environ["KNOWSCAPE_CACHE_GB"] = "0"
 

@@ -19,7 +19,7 @@ from knowscape.embed.plan import slice_rows
 from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.encoders.catalogue import DEFAULT_MODEL
 from knowscape.encoders.configuration import weights_bytes
-from knowscape.encoders.devices import cores, gpus
+from knowscape.encoders.devices import cores, gpus, has_nvidia
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.weights import cache_folder
@@ -140,8 +140,8 @@ def embed_corpus(
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
     with closing(_executor(spec, files, options)) as executor:
-        fast = "cuda" in "".join(gpus(options.engine.device))
-        commits = replace(options.commits, slice_rows=slice_rows(weights_bytes(files), fast=fast))
+        rows = slice_rows(weights_bytes(files), fast=has_nvidia(options.engine.device))
+        commits = replace(options.commits, slice_rows=rows)
         run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)
         found = run(
             Texts(corpus.texts, corpus.ids, corpus.text_digests),

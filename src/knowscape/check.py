@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from knowscape.corpus.document import Corpus
+from knowscape.corpus.document import IDENTITY, Corpus
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
 from knowscape.files import digest_file, sha256_text
@@ -35,7 +35,6 @@ __all__ = ["check_atlas", "leftovers"]
 _SAMPLE, _TEXTS, _GROUPS = 256, 4096, 8
 # The search of many rows compares vectors of 8 bits, so its similarities are that far from the exact ones.
 _SIMILARITY_OFF = 0.05
-_IDENTITY = ["id", "title", "url", "text_digest"]
 _MAP, _PAGE = "Make the map anew with: knowscape map ATLAS", "Make the page anew with: knowscape page ATLAS"
 _BUILD = "Build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
 _NO_COPY = "Where no copy of it is left, build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
@@ -150,7 +149,7 @@ class _Check:
         if said != info.get("corpus", said):
             says = f"has the digest {said:.16}, atlas.json says {info['corpus']:.16}"
             self._add([damage(path, says, "mismatch")])
-        table = parts.scan(_IDENTITY)
+        table = parts.scan(IDENTITY)
         if table is None:
             return None
         corpus = Corpus(table)

@@ -141,7 +141,7 @@ class World:
         """Assert that the atlas opens, that what it tells is true, and that everything committed is there."""
         if (atlas / "atlas.json").exists():
             faults = knowscape.open(atlas).check(full=True)
-            assert all(any(end in fault for end in UNFINISHED) for fault in faults), faults
+            assert all(any(end in str(fault) for end in UNFINISHED) for fault in faults), faults
         elif committed:
             raise AssertionError("parts were committed, and there is no atlas")
         there = {store.parts.folder: {part.file for part in store.parts.parts()} for store in stores(atlas)}

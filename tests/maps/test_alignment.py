@@ -11,7 +11,7 @@ from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     angle=st.floats(0, 6.28),
     mirrored=st.booleans(),

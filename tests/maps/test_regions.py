@@ -185,3 +185,14 @@ def test_an_article_that_its_neighbours_gather_around_gives_its_title() -> None:
     labels = " ".join(region.label for region in regions.levels[0])
     assert "Botany" in labels
     assert "Optics" in labels
+
+
+def test_every_region_has_a_place_where_most_of_what_lies_around_is_its_own() -> None:
+    random = np.random.default_rng(3)
+    middles = random.uniform(size=(60, 2))
+    lumps = np.repeat(middles, random.integers(1, 12, 60), axis=0)
+    places = (lumps + random.normal(scale=0.004, size=lumps.shape)).astype(np.float32)
+    vectors = random.normal(size=(len(places), 8)).astype(np.float32)
+    names = [f"Article {number}" for number in range(len(places))]
+    regions = find_regions(places, vectors, neighbour_graph(vectors), titles=names, texts=names, seed=0)
+    assert all((region.place or 0) >= 0.5 for level in regions.levels for region in level)

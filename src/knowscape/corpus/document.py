@@ -18,9 +18,11 @@ from knowscape.files import sha256_text
 __all__ = ["Corpus", "Document", "ReadReport"]
 
 COLUMNS = ("id", "title", "url", "source", "text", "text_digest", "metadata")
+# The columns that the digest of a corpus is made of.
+IDENTITY = ["id", "title", "url", "text_digest"]
 _EXAMPLES, _LONGEST_EXAMPLE = 3, 200
 _DEEPEST, _DIGESTED = 64, 1 << 16
-_IDENTITY, _PLAIN = ["id", "title", "url", "text_digest"], r"^[ !#-\[\]-~]*$"
+_PLAIN = r"^[ !#-\[\]-~]*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Corpus:
     @cached_property
     def digest(self) -> str:
         """The hexadecimal SHA-256 of ids, titles, urls and texts, in order."""
-        whole, table = hashlib.sha256(), self.table.select(_IDENTITY)
+        whole, table = hashlib.sha256(), self.table.select(IDENTITY)
         for start in range(0, len(table), _DIGESTED):
             whole.update(_as_json(table.slice(start, _DIGESTED)))
         return whole.hexdigest()

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["cores", "gpus"]
+__all__ = ["cores", "gpus", "has_nvidia"]
 
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
@@ -27,6 +27,11 @@ def gpus(device: str) -> list[str]:
     if ":" in device:
         return [device]
     return [f"cuda:{number}" for number in range(_nvidia())]
+
+
+def has_nvidia(device: str) -> bool:
+    """Return whether `device` stands for GPUs of NVIDIA."""
+    return any(gpu.startswith("cuda") for gpu in gpus(device))
 
 
 def _nvidia() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.belonging import ground, purity, sizes_of
+from knowscape.maps.belonging import AROUND, ground, purity, share_of_own, sizes_of
 from knowscape.maps.names import name_regions
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 
@@ -25,6 +25,8 @@ _ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
 _EXEMPLARS = 2
 # A label stands where at least so many of the articles around it are its own, if its region has such a place.
 _GROUND = 0.8
+# A region has a place around which so many of the articles are its own.
+_LEAST_GROUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
     """Return int32[n]: the nearest of `count` centres, or fewer, moved by k-means (Lloyd 1982).
 
     The nearest centre is found in a tree: comparing all 250,000 articles with all 4,096 centres would take longer than
-    the layout.  Cells of fewer than three articles go to those beside them.
+    the layout.  Cells of fewer than three articles go to those beside them, and so do cells in which a label could not
+    stand among their own.
     """
     from scipy.spatial import cKDTree
 
@@ -167,7 +170,24 @@ def _cells(coordinates: NDArray[np.float64], count: int, seed: int) -> NDArray[n
         if step < _ITERATIONS - 1:
             sums = np.column_stack([np.bincount(own, axis, len(centres)) for axis in coordinates.T])
             centres = sums[kept] / sizes[kept, None]
-    return _compact(own)
+    return _with_ground(centres, coordinates)
+
+
+def _with_ground(centres: NDArray[np.float64], coordinates: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return int32[n]: the nearest centre, of those that have an article with mostly their own articles around it."""
+    from scipy.spatial import cKDTree
+
+    count = min(AROUND, len(coordinates))
+    around = cKDTree(coordinates).query(coordinates, k=count, workers=-1)[1].reshape(-1, count)
+    while True:
+        own = np.asarray(cKDTree(centres).query(coordinates, workers=-1)[1], np.int32)
+        shares = share_of_own(around, own, own, most=sizes_of(own)[own])
+        best = np.zeros(len(centres))
+        np.maximum.at(best, own, shares)
+        kept = best >= _LEAST_GROUND
+        if kept.all() or not kept.any():
+            return _compact(own)
+        centres = centres[kept]
 
 
 def _even(points: NDArray[Any]) -> NDArray[np.float64]:

@@ -90,7 +90,8 @@ def _read(candidate: Candidate, group: Group, advance: Callable[[int], None]) ->
 
 
 def _schema_of_format_1(dimension: int) -> pa.Schema:
-    return pa.schema([*vector_schema(0)][:2] + [pa.field("vector", pa.list_(pa.float32(), dimension))])
+    schema = vector_schema(dimension)
+    return schema.set(schema.get_field_index("vector"), pa.field("vector", pa.list_(pa.float32(), dimension)))
 
 
 def _misfit(candidate: Candidate, schema: pa.Schema, group: Group) -> Objection | None:

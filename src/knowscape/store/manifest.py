@@ -23,15 +23,13 @@ from knowscape.files import digester, link_new, make_folder, storing, sync_folde
 from knowscape.store.lock import locked
 from knowscape.store.parts import (
     Part,
-    check_length,
     damage,
     describe,
-    digest_fault,
-    is_as_written,
     read_part,
     scan_part,
     take_part,
     unreadable,
+    verify_part,
     write_part,
 )
 
@@ -151,9 +149,7 @@ class PartFolder:
     def _check_part(self, part: Part, examine: Callable[[Part], list[Fault]] | None) -> list[Fault]:
         path = self.folder / part.file
         try:
-            check_length(path, part)
-            if examine is not None and not is_as_written(path, part):
-                raise DamageError(digest_fault(path))
+            verify_part(path, part, full=examine is not None)
             rows = pq.read_metadata(path).num_rows
             if rows != part.rows:
                 raise DamageError(damage(path, f"has {rows:,} rows, its manifest says {part.rows:,}"))

@@ -12,23 +12,18 @@ from numpy.typing import NDArray
 
 from knowscape.errors import DamageError
 
-__all__ = ["matrix_from", "matrix_type", "matrix_width", "to_column"]
+__all__ = ["matrix_from", "matrix_width", "to_column"]
 
 _BYTES = 4  # of one number
-
-
-def matrix_type(width: int) -> pa.DataType:
-    """Return the type of a column of rows of so many numbers of 32 bits; Parquet knows no bytes of fixed size 0."""
-    return pa.binary(_BYTES * width) if width else pa.binary()
 
 
 def to_column(values: NDArray[Any]) -> pa.Array:
     """Return [n, width] numbers of 32 bits as a column of n rows, little-endian."""
     rows, width = values.shape
-    if not width:
+    if not width:  # Parquet knows no bytes of fixed size 0
         return pa.array([b""] * rows, pa.binary())
     data = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    return pa.FixedSizeBinaryArray.from_buffers(matrix_type(width), rows, [None, pa.py_buffer(data)])
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(_BYTES * width), rows, [None, pa.py_buffer(data)])
 
 
 def matrix_width(kind: pa.DataType) -> int | None:

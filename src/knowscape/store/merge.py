@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from knowscape.errors import DamageError, KnowscapeError
 from knowscape.store.manifest import PartFolder
-from knowscape.store.parts import Part, is_as_written, write_tables
+from knowscape.store.parts import Part, verify_part, write_tables
 from knowscape.store.vectors import vectors_of
 
 __all__ = ["Candidate", "Union", "candidates", "damage", "distinct", "read_blocks", "rewrite", "vectors_at"]
@@ -52,15 +53,13 @@ def distinct(found: Iterable[Candidate]) -> list[Candidate]:
 
 def damage(candidate: Candidate) -> str | None:
     """Return what is wrong with a part's bytes, None where they are those that its manifest names."""
-    path, part = candidate.path, candidate.part
     try:
-        length = path.stat().st_size
-        if length != part.bytes:
-            return f"{path} has {length:,} bytes, its manifest says {part.bytes:,}"
-        whole = is_as_written(path, part)
-    except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
-    return None if whole else f"{path} does not have the digest that its manifest names"
+        verify_part(candidate.path, candidate.part)
+    except DamageError as error:
+        return f"{candidate.path} {error.fault.says}" if error.fault else str(error)
+    except KnowscapeError as error:
+        return str(error)
+    return None
 
 
 def read_blocks(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:

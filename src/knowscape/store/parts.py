@@ -15,15 +15,13 @@ from knowscape.files import digest, digest_file, digester, write_named
 
 __all__ = [
     "Part",
-    "check_length",
     "damage",
     "describe",
-    "digest_fault",
-    "is_as_written",
     "read_part",
     "scan_part",
     "take_part",
     "unreadable",
+    "verify_part",
     "write_part",
     "write_tables",
 ]
@@ -61,8 +59,7 @@ def damage(path: Path, says: str, kind: str = "damaged", rows: str = "") -> Faul
     return Fault(kind, path, says, "See what else is damaged, and mend it, with: knowscape check ATLAS --repair", rows)
 
 
-def digest_fault(path: Path) -> Fault:
-    """Return the fault of a part that is not what was committed."""
+def _digest_fault(path: Path) -> Fault:
     return damage(path, "does not have the digest that its manifest names")
 
 
@@ -76,14 +73,16 @@ def unreadable(path: Path, error: OSError) -> KnowscapeError:
     )
 
 
-def check_length(path: Path, part: Part) -> None:
-    """Raise DamageError where a part is missing or longer or shorter than it was."""
+def verify_part(path: Path, part: Part, *, full: bool = True) -> None:
+    """Raise DamageError where a part is missing or has another length, with `full` another digest, than it had."""
     try:
         length = path.stat().st_size
+        if length != part.bytes:
+            raise DamageError(damage(path, f"has {length:,} bytes, its manifest says {part.bytes:,}"))
+        if full and digest_file(path, part.algorithm) != part.digest:
+            raise DamageError(_digest_fault(path))
     except OSError as error:
         raise unreadable(path, error) from error
-    if length != part.bytes:
-        raise DamageError(damage(path, f"has {length:,} bytes, its manifest says {part.bytes:,}"))
 
 
 def read_part(path: Path, part: Part, columns: list[str] | None = None) -> pa.Table:
@@ -92,11 +91,11 @@ def read_part(path: Path, part: Part, columns: list[str] | None = None) -> pa.Ta
     The digest is compared each time: page checksums leave Parquet's footer and page headers open, where one
     flipped bit can change what is read without an error.
     """
-    check_length(path, part)
+    verify_part(path, part, full=False)
     try:
         content = path.read_bytes()
         if digest(content, part.algorithm) != part.digest:
-            raise DamageError(digest_fault(path))
+            raise DamageError(_digest_fault(path))
         return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -163,11 +162,6 @@ def _name(found: str) -> str:
     return f"part-{found.partition(':')[2][:_DIGITS]}.parquet"
 
 
-def is_as_written(path: Path, part: Part) -> bool:
-    """Return whether a file has the digest of a part."""
-    return digest_file(path, part.algorithm) == part.digest
-
-
 def describe(path: Path) -> Part | None:
     """Return the description of a part by its file alone; None where that is not what its name says."""
     try:
@@ -209,7 +203,7 @@ def _copy(path: Path, folder: Path, part: Part) -> None:
         with path.open("rb") as source:
             shutil.copyfileobj(source, sink, 1 << 20)
         if sink.digest != part.digest:
-            raise DamageError(digest_fault(path))
+            raise DamageError(_digest_fault(path))
         return part.file
 
     write_named(folder, write)
