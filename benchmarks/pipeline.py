@@ -1,10 +1,10 @@
 """Measure what the pipeline with its store costs, against the encoder alone, on a large corpus.
 
-    python benchmarks/pipeline.py mixed-250k.parquet [--limit 250000]
+    python benchmarks/pipeline.py mixed-250k.parquet [--limit 250000] [--keep mixed.atlas]
 
 The encoder alone embeds every tenth slice of the corpus, before and after; the pipeline embeds all of it into an atlas,
 in a process of its own whose greatest memory is read.  The rate at the end is that of the last commits against that of
-the first ones, in tokens a second between the times of their files.
+the first ones, in tokens a second between the times of their files.  The atlas that is kept serves `maps.py`.
 """
 
 import argparse
@@ -56,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--limit", type=int, default=250_000)
+    parser.add_argument("--keep", type=Path, help="keep the atlas under this name")
     arguments = parser.parse_args()
     corpus = read_corpus(arguments.corpus, limit=arguments.limit)
     texts = corpus.texts
@@ -66,7 +67,7 @@ def main() -> None:
     share = sum(tokens[rows].sum() for rows in tenth) / sum(tokens[rows].sum() for rows in slices)
     before = alone(encoder, texts, tenth)
     with tempfile.TemporaryDirectory() as folder:
-        atlas = Path(folder) / "x.atlas"
+        atlas = arguments.keep or Path(folder) / "x.atlas"
         command = [sys.executable, "-c", PIPELINE, str(arguments.corpus), str(atlas), str(arguments.limit)]
         done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
         if done.returncode:

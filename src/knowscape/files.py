@@ -26,6 +26,7 @@ __all__ = [
     "storing",
     "sync_folder",
     "sync_names",
+    "sync_tree",
     "write_atomic",
     "write_json",
     "write_named",
@@ -117,6 +118,15 @@ def sync_names(folder: Path, levels: int) -> None:
     for above in list(folder.absolute().parents)[:levels]:
         if os.access(above, os.R_OK):
             sync_folder(above)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make all that lies in a folder durable, and the names."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with Path(place, name).open("r+b", buffering=0) as file:  # Windows syncs only what may be written
+                os.fsync(file.fileno())
+        sync_folder(Path(place))
 
 
 def make_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import KnowscapeError
-from knowscape.files import digest_file, make_folder, storing
+from knowscape.files import digest_file, make_folder, storing, sync_folder, sync_tree
 from knowscape.page.payload import write_payload
 from knowscape.store.signed import write_signed
 
@@ -36,6 +36,7 @@ def _replace(folder: Path, front: Path, made_from: str, payload: dict[str, Any])
         _copy(front, made)
         write_payload(made / "data", **payload)
         files = {str(path.relative_to(made)): digest_file(path) for path in sorted(made.rglob("*")) if path.is_file()}
+        sync_tree(made)
         write_signed(made / "files.json", {"map": made_from, "files": files})
         made.chmod(0o755)
         if folder.exists():
@@ -45,6 +46,7 @@ def _replace(folder: Path, front: Path, made_from: str, payload: dict[str, Any])
             shutil.rmtree(old)
         else:
             made.replace(folder)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
