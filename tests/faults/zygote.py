@@ -49,12 +49,12 @@ def tell(*words: object) -> None:
 
 def make_units_small() -> None:
     knowscape.build.slice_rows = lambda *_, **__: SLICE
-    options = knowscape.cli.commands._embedding
+    options = knowscape.cli.commands.embedding
 
     def small(*chosen: Any) -> Any:
         return replace(options(*chosen), commits=Commits(rows=SLICE))
 
-    knowscape.cli.commands._embedding = small
+    knowscape.cli.commands.embedding = small
     few = MapOptions(LayoutOptions(early_iterations=2, iterations=3))
     knowscape.cli.commands._options = lambda padding, seed: few
 
