@@ -13,7 +13,7 @@ from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_again, load_encoder
 from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
-from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph
 from knowscape.placement import Placement, Placer
 from knowscape.quiz.questions import Question, stored_questions
@@ -152,10 +152,8 @@ class Atlas:
             "kind": ["document"] * len(corpus) + ["question"] * len(questions),
             "title": corpus.titles + [question.topic for question in questions],
             "text": corpus.texts + [question.question for question in questions],
-            "x": made.coordinates[:, 0],
-            "y": made.coordinates[:, 1],
-            "x_raw": made.raw[:, 0],
-            "y_raw": made.raw[:, 1],
+            **axes(made.coordinates),
+            **axes(made.raw, "_raw"),
         }
         levels = made.regions.levels
         for number in range(max(_REGION_COLUMNS, len(levels))):

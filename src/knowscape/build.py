@@ -1,5 +1,6 @@
 """The whole pipeline: corpus -> vectors -> neighbours -> map -> page.  Each step continues what is there."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -39,6 +40,7 @@ from knowscape.store.parts import write_part
 from knowscape.store.signed import sha256_json
 
 __all__ = [
+    "PAGE_DIMS",
     "EmbedOptions",
     "MapOptions",
     "build",
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 
+PAGE_DIMS = 2
 # A process on an Apple GPU is replaced once it has grown by so many bytes.
 _APPLE_GROWTH = 4_000_000_000
 
@@ -206,6 +209,7 @@ def map_atlas(
     A map that was made from the same vectors and questions with the same options is kept, unless it has grown since.
     One of another corpus, or that has grown, is where the new one starts, so that its articles are found again.
     WorseMapError where one of the same vectors and questions is there that is clearly better; `force` replaces it.
+    The page shows maps of two dimensions, so it is removed where the new one has three.
     """
     name, fingerprint = atlas.model(model)
     corpus, questions = atlas.documents(name), atlas.questions
@@ -237,13 +241,17 @@ def map_atlas(
     if kept is not None and not force and _same_but_better(kept, made):
         raise WorseMapError(_share_kept(made), _share_kept(kept), atlas.path)
     made.save(atlas.folder.map(name))
+    if made.dims != PAGE_DIMS and atlas.folder.page().exists():
+        shutil.rmtree(atlas.folder.page())
+        progress.note(f"The page, which showed another map, is removed: {_no_page(made)}")
     return made
 
 
 def _is_like(made: KnowledgeMap, options: LayoutOptions) -> bool:
     """Return whether a map was laid out as it would be now; with another seed or perplexity another one is wanted."""
-    said = made.about.get("options", {}).get("layout", {})
-    return (said.get("seed"), said.get("perplexity")) == (options.seed, options.perplexity)
+    said, now = made.about.get("options", {}).get("layout", {}), asdict(options)
+    same = all(said.get(name, now[name]) == now[name] for name in ("seed", "perplexity", "method"))
+    return same and made.dims == options.dims
 
 
 def _same_but_better(kept: KnowledgeMap, made: KnowledgeMap) -> bool:
@@ -282,10 +290,12 @@ def make_neighbours(
 
 
 def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SILENT) -> Path:
-    """Write the page of the atlas's map and return its folder."""
+    """Write the page of the atlas's map and return its folder; UsageError where that has three dimensions."""
     name, _ = atlas.model(model)
     made, corpus = atlas.map(name), atlas.documents(name)
     count = len(corpus)
+    if made.dims != PAGE_DIMS:
+        raise UsageError(f"{_no_page(made)} Make one of two with: knowscape map {atlas.path} --model {name}")
     if made.about.get("corpus") != corpus.digest:
         raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
     with progress.stage("Page"):
@@ -307,6 +317,10 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
             questions=_page_questions(atlas, made, name),
         )
     return atlas.folder.page()
+
+
+def _no_page(made: KnowledgeMap) -> str:
+    return f"the page shows maps of {PAGE_DIMS} dimensions, and this one has {made.dims}."
 
 
 def _title(name: str) -> str:

@@ -16,7 +16,7 @@ from knowscape.errors import UsageError
 from knowscape.files import write_atomic
 from knowscape.maps.alignment import align, rows_of
 from knowscape.maps.intervals import Interval, mean_interval
-from knowscape.maps.knowledge_map import KnowledgeMap
+from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 from knowscape.maps.quality import overlap
 
@@ -77,6 +77,10 @@ def compare(atlas: Atlas, one: str, other: str) -> Comparison:
     maps = atlas.map(one), atlas.map(other)
     corpus = _shown_by_both(atlas, models)
     graphs = [_neighbours(atlas, name, corpus) for name in models]
+    if maps[0].dims != maps[1].dims:
+        raise UsageError(
+            f"The maps of {models[0]} and {models[1]} differ in dimensions: {maps[0].dims}, {maps[1].dims}."
+        )
     rows = [_rows(made, name, corpus, atlas) for made, name in zip(maps, models, strict=True)]
     shares = overlap(graphs[0].indices, graphs[1].indices, min(_DEPTH, graphs[0].indices.shape[1]))
     places = [made.coordinates[own] for made, own in zip(maps, rows, strict=True)]
@@ -134,6 +138,6 @@ def _table(
     corpus: Corpus, labels: list[str], shares: NDArray[np.float32], places: list[NDArray[np.float32]]
 ) -> pa.Table:
     columns: dict[str, Any] = {"id": corpus.ids, "title": corpus.titles, "region": labels, "agreement": shares}
-    for number, xy in enumerate(places, 1):
-        columns |= {f"x_{number}": xy[:, 0], f"y_{number}": xy[:, 1]}
+    for number, points in enumerate(places, 1):
+        columns |= axes(points, f"_{number}")
     return pa.table(columns)

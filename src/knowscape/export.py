@@ -18,6 +18,7 @@ from knowscape.store.signed import sha256_json
 
 __all__ = ["FORMATS", "GridOptions", "export_atlas"]
 
+_PLANE = 2
 FORMATS = ("parquet", "npy", "jsonl", "grid")
 
 
@@ -60,6 +61,8 @@ def export_atlas(
 
 def _write_grid(atlas: Atlas, name: str, out: Path, grid: GridOptions) -> int:
     documents, made = atlas.documents(name), atlas.map(name)
+    if made.dims != _PLANE:
+        raise UsageError(f"A grid lies over a map of 2 dimensions; this one has {made.dims}.")
     cells = label_grid(
         made.coordinates[: len(documents)],
         atlas.vectors(name),

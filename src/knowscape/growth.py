@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas, open_atlas
-from knowscape.build import EmbedOptions, embed_corpus, make_neighbours, make_page, put_questions
+from knowscape.build import PAGE_DIMS, EmbedOptions, embed_corpus, make_neighbours, make_page, put_questions
 from knowscape.corpus.document import Corpus, ReadReport
 from knowscape.corpus.readers import read_corpus
 from knowscape.encoders.load import find_again
@@ -71,7 +71,8 @@ def add(
         progress.note(line)
     _embed(Atlas(folder), models, embedding, progress)
     maps = {name: _grow(Atlas(folder), name, made, progress) for name, made in grown.items()}
-    make_page(Atlas(folder), progress=progress)
+    if Atlas(folder).map().dims == PAGE_DIMS:
+        make_page(Atlas(folder), progress=progress)
     return Added(documents, asked, dict(report.counts), maps)
 
 

@@ -35,8 +35,7 @@ def list_labels(atlas: Atlas, *, level: int | None = None, model: str | None = N
             "support": region.support,
             "purity": region.purity,
             "place": region.place,
-            "x": region.x,
-            "y": region.y,
+            **dict(zip("xyz", region.point, strict=False)),
             "exemplars": [titles[row] for row in region.exemplars],
         }
         for number in chosen

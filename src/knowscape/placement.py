@@ -17,13 +17,14 @@ __all__ = ["Neighbour", "Placement", "Placer"]
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An article near a text in meaning: its cosine, and where it lies on the map."""
+    """An article near a text in meaning: its cosine, and where it lies on the map; `z` only in three dimensions."""
 
     id: str
     title: str
     similarity: float
     x: float
     y: float
+    z: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Placement:
     confidence: float
     neighbours: tuple[Neighbour, ...]
     refused: str | None
+    z: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -48,7 +50,7 @@ class Placement:
 class Placer:
     """What it takes to place one text after the other on one map.
 
-    `vectors` float32[n, d] are those of the `corpus`, `coordinates` float32[n or more, 2] its places, `graph` its
+    `vectors` float32[n, d] are those of the `corpus`, `coordinates` float32[n or more, dims] its places, `graph` its
     neighbours; `encoder` is the one that made the vectors.
     """
 
@@ -73,11 +75,10 @@ class Placer:
         indices, similarities = nearest(self._vectors, vector, DEPTH + 1)
         spot = self._ground.place(indices, similarities)
         trust = self._ground.judge(spot)
-        x, y = map(float, spot.places[0])
+        x, y, *z = map(float, spot.places[0])
         near = zip(indices[0, :DEPTH].tolist(), similarities[0, :DEPTH].tolist(), strict=True)
         neighbours = tuple(self._neighbour(row, cosine) for row, cosine in near)
-        return Placement(x, y, float(trust.confidence[0]), neighbours, trust.doubt(0))
+        return Placement(x, y, float(trust.confidence[0]), neighbours, trust.doubt(0), *z)
 
     def _neighbour(self, row: int, cosine: float) -> Neighbour:
-        x, y = map(float, self._places[row])
-        return Neighbour(self._corpus.ids[row], self._corpus.titles[row], cosine, x, y)
+        return Neighbour(self._corpus.ids[row], self._corpus.titles[row], cosine, *map(float, self._places[row]))

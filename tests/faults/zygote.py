@@ -56,7 +56,7 @@ def make_units_small() -> None:
 
     knowscape.cli.commands.embedding = small
     few = MapOptions(LayoutOptions(early_iterations=2, iterations=3))
-    knowscape.cli.commands._options = lambda padding, seed: few
+    knowscape.cli.commands._options = lambda *_, **__: few
 
 
 def tell_what_is_done(order: dict[str, Any]) -> None:

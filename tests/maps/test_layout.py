@@ -1,9 +1,13 @@
 """What the repulsion and the layout promise."""
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 
-from knowscape.maps.layout import LayoutOptions, lay_out, normalise, replace_questions
+from knowscape.errors import MissingExtraError, UsageError
+from knowscape.maps.layout import LayoutOptions, Method, lay_out, normalise, replace_questions
 from knowscape.maps.neighbours import nearest, neighbour_graph
 from knowscape.maps.quality import neighbour_recall, question_overlap
 from knowscape.maps.repulsion import FourierRepulsion
@@ -113,3 +117,33 @@ def test_normalised_points_fill_the_unit_square_with_both_axes_on_one_scale() ->
     np.testing.assert_allclose(points, [[0, 0.375], [1, 0.625], [0.5, 0.5]], atol=1e-6)
     assert points.dtype == np.float32
     np.testing.assert_array_equal(normalise(np.full((3, 2), 7, np.float32)), np.full((3, 2), 0.5))
+
+
+@pytest.mark.parametrize(("method", "dims", "least"), [("tsne", 3, 0.4), ("umap", 2, 0.2), ("pacmap", 3, 0.15)])
+def test_other_methods_and_three_dimensions_keep_neighbours_and_place_questions(
+    method: Method, dims: int, least: float
+) -> None:
+    vectors = _groups_of_vectors(4, 60)
+    graph, (near, _) = neighbour_graph(vectors), nearest(vectors, vectors[::50], 5)
+    layout = lay_out(vectors, graph, near, options=LayoutOptions(method=method, dims=dims))
+    assert (layout.documents.shape, layout.documents.dtype) == ((240, dims), np.float32)
+    assert neighbour_recall(graph, layout.documents, [10])[10].mean() > least
+    assert question_overlap(near, layout.questions, layout.documents).mean() > least
+    again = lay_out(vectors, graph, near, options=LayoutOptions(method=method, dims=dims))
+    assert again.documents.tobytes() == layout.documents.tobytes()
+
+
+@pytest.mark.parametrize("method", ["umap", "pacmap"])
+def test_a_method_whose_package_is_missing_says_which_extra_to_install(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, method, None)
+    vectors = _groups_of_vectors(2, 10)
+    with pytest.raises(MissingExtraError, match=rf"knowscape\[{method}\]"):
+        lay_out(vectors, neighbour_graph(vectors), options=LayoutOptions(method=method))
+
+
+@pytest.mark.parametrize(("options", "says"), [({"method": "mds"}, "tsne, umap, pacmap"), ({"dims": 4}, "not 4")])
+def test_an_unknown_method_or_number_of_dimensions_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        LayoutOptions(**options)

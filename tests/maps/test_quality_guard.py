@@ -19,6 +19,7 @@ from small_atlas import QUESTIONS, small_atlas
 
 Run = Callable[..., CompletedProcess[str]]
 OTHER = MapOptions(LayoutOptions(seed=5))
+CUT_SHORT = MapOptions(LayoutOptions(seed=1, early_iterations=0, iterations=0, rounds=0))
 
 
 def _praise(atlas: Atlas, figure: float = 1.1) -> None:
@@ -56,7 +57,7 @@ def test_a_clearly_worse_map_is_refused_with_both_figures_and_what_to_type(atlas
 
 def test_a_layout_that_was_cut_short_is_clearly_worse(atlas: Atlas) -> None:
     with pytest.raises(WorseMapError):
-        map_atlas(atlas, MapOptions(LayoutOptions(early_iterations=0, iterations=0)))
+        map_atlas(atlas, CUT_SHORT)
 
 
 def test_force_replaces_a_better_map(atlas: Atlas) -> None:
@@ -123,7 +124,7 @@ def test_build_keeps_the_better_map_and_says_so_but_not_for_more_articles(small_
         Document(f"d{n}", f"The {words[n % 8]} and the {words[n // 8]}, told in {n} words.", f"Text {n}")
         for n in range(60)
     ]
-    bad, notes = MapOptions(LayoutOptions(early_iterations=0, iterations=0)), _Notes()
+    bad, notes = CUT_SHORT, _Notes()
     first = Corpus.from_documents(documents[:50])
     good = build(first, out=tmp_path / "a.atlas", model=str(small_model)).map()
     again = build(first, out=tmp_path / "a.atlas", model=str(small_model), options=bad, progress=notes).map()

@@ -36,7 +36,7 @@ def graph() -> NeighbourGraph:
 
 def test_more_neighbours_are_kept(graph: NeighbourGraph) -> None:
     before = rough_map(vectors(600))
-    after = refine(before, graph, *NONE)
+    after = refine(before, graph, *NONE, rounds=6)
     was, now = (neighbour_recall(graph, points, (5, 10, 50)) for points in (before, after))
     for depth in (5, 10):
         assert now[depth].mean() > was[depth].mean() + 0.1
@@ -83,7 +83,10 @@ def test_questions_keep_what_they_have(graph: NeighbourGraph) -> None:
     points, queries = rough_map(vectors(600)), vectors(600)[:40] + np.float32(0.1)
     near, _ = nearest(vectors(600), queries, 5)
     asked = points[near].mean(axis=1)
-    was, now = (question_overlap(near, asked, places).mean() for places in (points, refine(points, graph, asked, near)))
+    was, now = (
+        question_overlap(near, asked, places).mean()
+        for places in (points, refine(points, graph, asked, near, rounds=6))
+    )
     assert now > was
 
 
@@ -94,21 +97,24 @@ def test_an_article_that_lies_elsewhere_comes_back() -> None:
     points = (20 * circle[:, :2] / 3).astype(np.float32)
     points[7] = points[np.linalg.norm(points - points[7], axis=1).argmax()] + 1
     assert neighbour_recall(graph, points, [5])[5][7] == 0
-    assert neighbour_recall(graph, refine(points, graph, *NONE), [5])[5][7] >= 0.6
+    assert neighbour_recall(graph, refine(points, graph, *NONE, rounds=6), [5])[5][7] >= 0.6
 
 
 def test_the_same_seed_gives_the_same_bytes(graph: NeighbourGraph) -> None:
     before = rough_map(vectors(600))
-    assert refine(before, graph, *NONE, seed=4).tobytes() == refine(before, graph, *NONE, seed=4).tobytes()
+    assert (
+        refine(before, graph, *NONE, rounds=6, seed=4).tobytes()
+        == refine(before, graph, *NONE, rounds=6, seed=4).tobytes()
+    )
 
 
 def test_a_map_of_few_articles_stays_as_it_is() -> None:
     few = vectors(10)
     points = rough_map(few)
-    np.testing.assert_array_equal(refine(points, neighbour_graph(few), *NONE), points)
+    np.testing.assert_array_equal(refine(points, neighbour_graph(few), *NONE, rounds=6), points)
 
 
 def test_equal_articles_do_not_disturb_it() -> None:
     same = np.repeat(vectors(30), 4, axis=0)
     points = rough_map(same)
-    assert np.isfinite(refine(points, neighbour_graph(same), *NONE)).all()
+    assert np.isfinite(refine(points, neighbour_graph(same), *NONE, rounds=6)).all()

@@ -78,7 +78,7 @@ def build(
         out,
         model=model,
         embedding=embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
-        options=_options(padding, seed),
+        options=_options(padding, seed=seed),
         json=json,
     )
 
@@ -124,6 +124,8 @@ def map_(
     model: Annotated[str | None, typer.Option(help="Whose vectors to lay out; the last one's by default.")] = None,
     padding: Padding = 0.5,
     seed: Seed = 0,
+    method: Annotated[str, typer.Option(help="tsne; or, for comparison, umap or pacmap.")] = "tsne",
+    dims: Annotated[int, typer.Option(help="2, or 3 without a page.")] = 2,
     force: Annotated[bool, typer.Option("--force", help="Replace a map that is clearly better, too.")] = False,
     json: Json = False,
 ) -> None:
@@ -136,7 +138,8 @@ def map_(
     if chosen is not None:
         put_questions(opened.folder, chosen)
         embed_corpus(opened, name, progress=_progress())
-    made = map_atlas(opened, _options(padding, seed), model=name, force=force, progress=_progress())
+    options = _options(padding, seed=seed, method=method, dims=dims)
+    made = map_atlas(opened, options, model=name, force=force, progress=_progress())
     show({"atlas": str(atlas), "model": name, **_quality(made, json)}, as_json=json)
 
 
@@ -280,11 +283,11 @@ def embedding(
     return EmbedOptions(engine, workers, Commits(seconds=checkpoint_every), cache)
 
 
-def _options(padding: float, seed: int) -> Any:
+def _options(padding: float, **layout: Any) -> Any:
     from knowscape.build import MapOptions
     from knowscape.maps.layout import LayoutOptions
 
-    return MapOptions(LayoutOptions(seed=seed), padding)
+    return MapOptions(LayoutOptions(**layout), padding)
 
 
 def _open(path: Path) -> Any:

@@ -16,7 +16,7 @@ _NEAR = 10
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """A similarity of the plane: `turn` float64[2, 2] about `centre`, which may mirror, a `scale`, and a `target`."""
+    """A similarity of the plane, or of space: `turn` float64[dims, dims] about `centre`, a `scale`, a `target`."""
 
     turn: NDArray[np.float64]
     scale: float
@@ -24,19 +24,19 @@ class Alignment:
     target: NDArray[np.float64]
 
     def turned(self, points: NDArray[Any]) -> NDArray[np.float32]:
-        """Return points float32[n, 2] turned or mirrored only, in their own scale."""
+        """Return points float32[n, dims] turned or mirrored only, in their own scale."""
         result: NDArray[np.float32] = (points @ self.turn).astype(np.float32)
         return result
 
     def laid_over(self, points: NDArray[Any]) -> NDArray[np.float32]:
-        """Return points float32[n, 2] turned, scaled and moved."""
+        """Return points float32[n, dims] turned, scaled and moved."""
         moved = self.scale * ((points - self.centre) @ self.turn) + self.target
         result: NDArray[np.float32] = moved.astype(np.float32)
         return result
 
 
 def align(points: NDArray[Any], onto: NDArray[Any]) -> Alignment:
-    """Return the similarity that lays `points` [n, 2] best over `onto` [n, 2], by least squares (Procrustes).
+    """Return the similarity that lays `points` [n, dims] best over `onto` [n, dims], by least squares (Procrustes).
 
     Schoenemann 1966, Gower 1975.  Points that are all in one place are moved only.
     """
@@ -46,7 +46,7 @@ def align(points: NDArray[Any], onto: NDArray[Any]) -> Alignment:
     own, other = points - centre, onto - target
     size = float((own**2).sum())
     if size == 0:
-        return Alignment(np.eye(2), 1.0, centre, target)
+        return Alignment(np.eye(len(centre)), 1.0, centre, target)
     turn, singular = orthogonal_procrustes(own, other)
     return Alignment(turn, float(singular) / size, centre, target)
 
@@ -58,12 +58,12 @@ def rows_of(ids: Sequence[str], among: Sequence[str]) -> NDArray[np.int64]:
 
 
 def starting_places(places: NDArray[np.float32], rows: NDArray[np.int64], graph: NeighbourGraph) -> NDArray[np.float64]:
-    """Return where articles are on a map, float64[n, 2], by their `rows` int64[n] in its `places` float32[m, 2].
+    """Return where articles are on a map, float64[n, dims], by their `rows` int64[n] in its `places` float32[m, dims].
 
     One that it lacks (-1) comes amid those of its ten nearest articles that it has.
     """
     known = np.asarray(rows >= 0)
-    start = np.zeros((len(rows), 2))
+    start = np.zeros((len(rows), places.shape[1]))
     start[known] = places[rows[known]]
     near = graph.indices[~known, :_NEAR]
     has = known[near]

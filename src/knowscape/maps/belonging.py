@@ -29,8 +29,8 @@ def ground(
 ) -> NDArray[np.float64]:
     """Return float64[p]: of the ten articles nearest to each place on the map, the share that are of its region.
 
-    `coordinates` float32[n, 2] and `own` int32[n] are the articles', `places` float32[p, 2] and `regions` int32[p] the
-    places'.  Of a region of s articles, fewer than ten, the s nearest are asked.
+    `coordinates` float32[n, dims] and `own` int32[n] are the articles', `places` float32[p, dims] and `regions`
+    int32[p] the places'.  Of a region of s articles, fewer than ten, the s nearest are asked.
     """
     from scipy.spatial import cKDTree
 

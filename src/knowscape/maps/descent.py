@@ -19,7 +19,7 @@ _LONGEST_STEP = 5.0
 class Descent:
     """Gradient descent with momentum and a gain for each coordinate (Jacobs 1988; van der Maaten & Hinton 2008).
 
-    `points` float64[n, 2] is moved by every step.  `affinities` is sparse and symmetric and sums to one; `repulsion`
+    `points` float64[n, dims] is moved by every step.  `affinities` is sparse and symmetric and sums to one; `repulsion`
     returns the repulsive gradient of points.
     """
 
@@ -40,7 +40,7 @@ class Descent:
         self._gains = np.where(onward, self._gains + _FASTER, self._gains * _SLOWER + _LEAST_GAIN)
         self._move *= momentum
         self._move -= len(gradient) / exaggeration * self._gains * gradient
-        length = np.hypot(self._move[:, 0], self._move[:, 1])
+        length = np.sqrt(np.einsum("ij,ij->i", self._move, self._move))
         if length.max() > _LONGEST_STEP:
             self._move *= np.minimum(1, _LONGEST_STEP / np.maximum(length, _LONGEST_STEP))[:, None]
         self.points += self._move

@@ -98,7 +98,7 @@ def grow_map(
 
 
 class _Points:
-    """The points of a map that grows: `raw` float32[n + q, 2] and `confidence` float32[n + q], articles first.
+    """The points of a map that grows: `raw` float32[n + q, dims] and `confidence` float32[n + q], articles first.
 
     `moved` int64[m] are the rows that the articles of the map before have now.
     """
@@ -110,7 +110,7 @@ class _Points:
         self._rows = np.concatenate([rows_of(ids[0], before.document_ids), asked])
         self.moved = rows_of(before.document_ids, ids[0])
         known = self._rows >= 0
-        self.raw = np.zeros((len(known), 2), np.float32)
+        self.raw = np.zeros((len(known), before.dims), np.float32)
         self.confidence = np.full(len(known), np.nan, np.float32)
         self.raw[known] = before.raw[self._rows[known]]
         self.confidence[known] = before.confidence[self._rows[known]]
@@ -160,7 +160,7 @@ def _measured_again(
     moved: NDArray[np.int64],
     graph: NeighbourGraph,
 ) -> Regions:
-    """Return the regions with these members int32[n, levels] at `places` float32[n, 2], under the same labels.
+    """Return the regions with these members int32[n, levels] at `places` float32[n, dims], under the same labels.
 
     `moved` are the rows that the exemplars have now.
     """

@@ -21,21 +21,24 @@ from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, write_part
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["KnowledgeMap", "make_map", "measured", "question_region"]
+__all__ = ["KnowledgeMap", "axes", "make_map", "measured", "question_region"]
 
-Box = tuple[float, float, float, float]
+# The low corner, then the high one.
+Box = tuple[float, ...]
 _QUESTION_EDGES = 5
 _DEPTH = 10
+_AXES = "xyz"
 
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeMap:
     """Rows are the documents, then the questions.
 
-    `coordinates` float32[n + q, 2] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, levels] the
+    `coordinates` float32[n + q, dims] in [0, 1], `raw` in the layout's units, `membership` int32[n + q, levels] the
     region of each level (a question's is its nearest article's), `recall_10` float32[n + q] the share of the ten
     true neighbours that the map keeps, `confidence` float32[n + q] how sure the place is of what was added to the
-    finished map, NaN for what was laid out, `question_region` x0, y0, x1, y1, `about` what it was made from.
+    finished map, NaN for what was laid out, `question_region` its lowest and highest corner, `about` what it was made
+    from.
     """
 
     document_ids: list[str]
@@ -50,15 +53,15 @@ class KnowledgeMap:
     question_region: Box | None
     about: Mapping[str, Any]
 
+    @property
+    def dims(self) -> int:
+        """Two or three."""
+        return int(self.coordinates.shape[1])
+
     def save(self, folder: Path) -> None:
         """Write the points as a part, then map.json, which names it, and remove the points before."""
         columns = {f"region_{level + 1}": self.membership[:, level] for level in range(self.membership.shape[1])}
-        places = {
-            "x": self.coordinates[:, 0],
-            "y": self.coordinates[:, 1],
-            "x_raw": self.raw[:, 0],
-            "y_raw": self.raw[:, 1],
-        }
+        places = {**axes(self.coordinates), **axes(self.raw, "_raw")}
         kinds = ["document"] * len(self.document_ids) + ["question"] * len(self.question_ids)
         ids = pa.array([*self.document_ids, *self.question_ids], pa.string())
         measures = {"recall_10": self.recall_10, "confidence": self.confidence}
@@ -102,20 +105,25 @@ class KnowledgeMap:
         ids: list[Any] = table["id"].to_pylist()
         documents = table["kind"].to_pylist().count("document")
         membership = np.column_stack([column[f"region_{level + 1}"] for level in range(len(levels))])
-        region = head["question_region"]
+        region, names = head["question_region"], [axis for axis in _AXES if axis in column]
         return cls(
             document_ids=ids[:documents],
             question_ids=ids[documents:],
-            coordinates=np.column_stack([column["x"], column["y"]]),
-            raw=np.column_stack([column["x_raw"], column["y_raw"]]),
+            coordinates=np.column_stack([column[axis] for axis in names]),
+            raw=np.column_stack([column[f"{axis}_raw"] for axis in names]),
             membership=membership,
             recall_10=column["recall_10"],
             confidence=column.get("confidence", np.full(len(ids), np.nan, np.float32)),
             regions=Regions(levels, membership[:documents]),
             quality=MapQuality.from_json(head["quality"]),
-            question_region=(region[0], region[1], region[2], region[3]) if region else None,
+            question_region=tuple(region) if region else None,
             about=head["about"],
         )
+
+
+def axes(points: NDArray[np.float32], ending: str = "") -> dict[str, NDArray[np.float32]]:
+    """Return points [n, dims] by axis: x, y, and z where there is one, each with `ending`."""
+    return {f"{axis}{ending}": values for axis, values in zip(_AXES, points.T, strict=False)}
 
 
 def _points(folder: Path, head: Mapping[str, Any]) -> Part:
@@ -143,8 +151,8 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 ) -> KnowledgeMap:
     """Lay out, name and measure; `vectors` float32[n, d], `question_vectors` float32[q, d].
 
-    Where a map `before` has half of the articles or more, the layout starts from their places there, and is turned so
-    that they lie best over each other.
+    Where a map `before`, of as many dimensions, has half of the articles or more, the layout starts from their places
+    there, and is turned so that they lie best over each other.
     """
     count = len(vectors)
     wanted = question_vectors if question_vectors is not None else np.empty((0, vectors.shape[1]), np.float32)
@@ -178,9 +186,9 @@ def make_map(  # noqa: PLR0913 - the one place where everything that makes a map
 
 
 def _start(places: NDArray[np.float32], rows: NDArray[np.int64], graph: NeighbourGraph) -> NDArray[np.float64]:
-    """Return where the articles lie on the map before, float64[n, 2] around 0; those that it lacks, placed among them.
+    """Return where the articles lie on the map before, float64[n, dims] around 0; those that it lacks, amid them.
 
-    `places` float32[m or more, 2] are that map's, `rows` int64[n] the articles' rows in it, -1 where it lacks them.
+    `places` float32[m or more, dims] are that map's, `rows` int64[n] the articles' rows in it, -1 where it lacks them.
     """
     start, new = starting_places(places, rows, graph), np.flatnonzero(rows < 0)
     if len(new):
@@ -210,8 +218,8 @@ def measured(
 
 
 def question_region(questions: NDArray[np.float32], padding: float = 0.5) -> Box:
-    """Return the bounding box of float32[q, 2], each side moved out by `padding` of its size, in [0, 1]."""
+    """Return the bounding box of float32[q, dims], each side moved out by `padding` of its size, in [0, 1]."""
     low, high = questions.min(axis=0), questions.max(axis=0)
     margin = np.maximum(padding * (high - low), 0.01)
     low, high = np.clip(low - margin, 0, 1), np.clip(high + margin, 0, 1)
-    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    return tuple(float(value) for value in (*low, *high))

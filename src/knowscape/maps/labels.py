@@ -67,7 +67,7 @@ class _Claims:
         for number, region in enumerate(self._regions):
             if not self._counts(number, region):
                 yield number, "which does not count its own articles"
-            elif not np.allclose(self._documents[region.exemplars[0]], (region.x, region.y), atol=_PLACE_OFF):
+            elif not np.allclose(self._documents[region.exemplars[0]], region.point, atol=_PLACE_OFF):
                 yield number, "which does not lie where it claims"
             elif not self._nested(number, region):
                 yield number, "which does not lie in its parent"
@@ -82,7 +82,7 @@ class _Claims:
                 yield number, f"whose purity is {pure[number]:.3f} and not {region.purity:.3f}"
 
     def _around(self) -> NDArray[np.float64]:
-        places = np.array([(region.x, region.y) for region in self._regions], np.float32)
+        places = np.array([region.point for region in self._regions], np.float32)
         if not np.isfinite(places).all():
             return np.zeros(len(places))
         return ground(self._documents, self._own, places, np.arange(len(places), dtype=np.int32))

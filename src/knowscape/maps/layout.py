@@ -1,19 +1,25 @@
-"""Question-aware t-SNE: articles and quiz questions laid out together."""
+"""Articles and quiz questions laid out together: by question-aware t-SNE, or by another method for comparison."""
 
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.errors import UsageError
 from knowscape.maps.descent import Descent
 from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.peers import pacmap_layout, umap_layout
 from knowscape.maps.refinement import refine
 from knowscape.maps.repulsion import FourierRepulsion, tree_repulsion
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["Layout", "LayoutOptions", "lay_out", "normalise", "replace_questions"]
+__all__ = ["METHODS", "Layout", "LayoutOptions", "Method", "lay_out", "normalise", "replace_questions"]
+
+Method = Literal["tsne", "umap", "pacmap"]
+METHODS: tuple[Method, ...] = get_args(Method)
+_DIMS = (2, 3)
 
 _EXAGGERATION = 12
 _FEW = 4
@@ -24,27 +30,37 @@ _FEW = 4
 _QUESTION_WEIGHT, _ARTICLES_PER_QUESTION = 2, 150
 # Exaggeration draws ten articles into one point, from which single precision never frees them.
 _LEAST_SPREAD = 0.01
-# Below this the tree is as fast, and a sparse map does not cost a huge grid.
+# Below this the tree is as fast, and a sparse map does not cost a huge grid; in three dimensions every grid is huge.
 _FOURIER_POINTS = 3000
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutOptions:
-    """Perplexity, iterations with and without exaggeration, and the seed that makes a layout repeatable.
+    """The method, two dimensions or three, and the seed that makes a layout repeatable.
 
-    Of 24,403 articles 150 and 500 iterations keep 0.382 of the five neighbours, these 0.380, and less at 50, in 12 s
-    instead of 8.8 s.
+    For t-SNE also the perplexity, the iterations with and without exaggeration, and the rounds of local search that
+    follow.  Of 24,403 articles 150 and 500 iterations keep 0.382 of the five neighbours, these 0.380, and less at 50,
+    in 12 s instead of 8.8 s.  Raises UsageError for another method or number of dimensions.
     """
 
+    method: Method = "tsne"
+    dims: int = 2
     perplexity: float = 10
     early_iterations: int = 100
     iterations: int = 400
+    rounds: int = 6
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"{self.method!r} is no method of layout. Choose one of: {', '.join(METHODS)}")
+        if self.dims not in _DIMS:
+            raise UsageError(f"A map has 2 or 3 dimensions, not {self.dims}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`documents` float32[n, 2] and `questions` float32[q, 2] in the layout's own units."""
+    """`documents` float32[n, dims] and `questions` float32[q, dims] in the layout's own units."""
 
     documents: NDArray[np.float32]
     questions: NDArray[np.float32]
@@ -62,25 +78,43 @@ def lay_out(
     """Lay out `vectors` float32[n, d] and questions given by their nearest articles int32[q, 5], None without any.
 
     t-SNE (van der Maaten & Hinton 2008) from a PCA start, or, without early exaggeration, from the places `start`
-    float64[n, 2] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles with
-    up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards articles move to spots
-    where more neighbours are true ones, and each question to the best of the means of its neighbours' places.
+    float64[n, dims] around 0, which are in the units of a layout.  Each question gets edges to its nearest articles
+    with up to twice the weight of the largest affinity; all affinities then sum to one.  Afterwards articles move to
+    spots where more neighbours are true ones, and each question to the best of the means of its neighbours' places.
+    The other methods know nothing of questions, nor of a start; each question then goes where t-SNE's go in the end.
     """
     count = len(vectors)
     if question_neighbours is None:
         question_neighbours = np.empty((0, min(5, count)), np.int32)
     if count < _FEW:
-        documents = np.column_stack([np.arange(count), np.zeros(count)]).astype(np.float32)
+        documents = np.zeros((count, options.dims), np.float32)
+        documents[:, 0] = np.arange(count)
         return Layout(documents, documents[question_neighbours].mean(axis=1))
+    if options.method != "tsne":
+        documents = _by_another(vectors, graph, options, progress)
+        questions = documents[question_neighbours].mean(axis=1)
+        return Layout(documents, replace_questions(question_neighbours, questions, documents))
     if start is None:
-        start = _start(vectors, question_neighbours, options.seed)
+        start = _start(vectors, question_neighbours, options)
     else:
         start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
         options = replace(options, early_iterations=0)
     points = _optimise(start, _affinities(graph, question_neighbours, options.perplexity), options, progress)
     questions = replace_questions(question_neighbours, points[count:], points[:count])
-    documents = refine(points[:count], graph, questions, question_neighbours, seed=options.seed, progress=progress)
+    documents = refine(
+        points[:count], graph, questions, question_neighbours,
+        rounds=options.rounds, seed=options.seed, progress=progress,
+    )  # fmt: skip
     return Layout(documents, replace_questions(question_neighbours, questions, documents))
+
+
+def _by_another(
+    vectors: NDArray[np.float32], graph: NeighbourGraph, options: LayoutOptions, progress: Progress
+) -> NDArray[np.float32]:
+    with progress.stage("Layout"):
+        if options.method == "umap":
+            return umap_layout(vectors, graph, dims=options.dims, seed=options.seed)
+        return pacmap_layout(vectors, dims=options.dims, seed=options.seed)
 
 
 def replace_questions(
@@ -107,7 +141,7 @@ def replace_questions(
 
 
 def normalise(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the points in [0, 1], both axes on the same scale, the narrower one centred."""
+    """Return the points in [0, 1], all axes on the same scale, the narrower ones centred."""
     low, high = points.min(axis=0), points.max(axis=0)
     size = max(float((high - low).max()), 1e-9)
     centred = (points - (low + high) / 2) / size + 0.5
@@ -115,14 +149,16 @@ def normalise(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _start(vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], seed: int) -> NDArray[np.float64]:
-    """Return the two first principal components, scaled as Kobak & Berens 2019, with a little noise."""
-    random = np.random.default_rng(seed)
+def _start(
+    vectors: NDArray[np.float32], question_neighbours: NDArray[np.int32], options: LayoutOptions
+) -> NDArray[np.float64]:
+    """Return the first principal components, scaled as Kobak & Berens 2019, with a little noise."""
+    random = np.random.default_rng(options.seed)
     centred = vectors - vectors.mean(axis=0)
     # The covariance's eigenvectors, largest last: exact, and unlike scikit-learn's PCA silent about equal vectors.
-    axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, :2]
+    axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, : options.dims]
     axes *= np.where(axes.sum(axis=0) < 0, -1, 1)
-    start = np.zeros((len(vectors), 2))
+    start = np.zeros((len(vectors), options.dims))
     start[:, : axes.shape[1]] = centred @ axes
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-5)
     start = np.concatenate([start, start[question_neighbours].mean(axis=1)])
@@ -160,7 +196,8 @@ def _affinities(graph: NeighbourGraph, question_neighbours: NDArray[np.int32], p
 def _optimise(
     start: NDArray[np.float64], affinities: Any, options: LayoutOptions, progress: Progress
 ) -> NDArray[np.float32]:
-    repulsion = FourierRepulsion() if len(start) >= _FOURIER_POINTS else tree_repulsion
+    many = options.dims == _DIMS[0] and len(start) >= _FOURIER_POINTS
+    repulsion = FourierRepulsion() if many else tree_repulsion
     descent = Descent(start, affinities, repulsion)
     with progress.stage("Layout", total=options.early_iterations + options.iterations) as stage:
         for _ in range(options.early_iterations):

@@ -35,7 +35,7 @@ _Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Where things belong on a map, row by row: `places` float32[m, 2] in the units of the ground.
+    """Where things belong on a map, row by row: `places` float32[m, dims] in the units of the ground.
 
     `scatter` float32[m] is the mean distance to their nearest articles there, by these' weights; `likeness` float32[m]
     the mean cosine to them.
@@ -74,7 +74,7 @@ class Trust:
 class Ground:
     """The articles of a map, which stay where they are while others are placed among them.
 
-    `places` float32[n, 2], in any units, and the articles' own `graph`.
+    `places` float32[n, dims], in any units, and the articles' own `graph`.
     """
 
     def __init__(self, places: _Floats, graph: NeighbourGraph) -> None:
@@ -110,7 +110,7 @@ class Ground:
 
     def _spots(self, indices: NDArray[np.int32], similarities: _Floats, rows: NDArray[np.int64] | None) -> Spots:
         """Return the best spot for each list of neighbours; `rows` are those of the ground that these stand for."""
-        found = [(np.empty((0, 2), np.float32), np.empty(0, np.float32))]
+        found = [(np.empty((0, self._places.shape[1]), np.float32), np.empty(0, np.float32))]
         for start in range(0, len(indices), _ROWS_AT_ONCE):
             some = slice(start, start + _ROWS_AT_ONCE)
             found.append(self._best(indices[some], _weights(similarities[some]), None if rows is None else rows[some]))
@@ -135,7 +135,7 @@ class Ground:
     def _nearest(self, spots: _Floats, k: int, rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Return the k articles int64[m, s, k] nearest to each spot on the map, without the row it is tried for."""
         wanted = min(k if rows is None else k + 1, len(self._places))
-        flat = self._tree.query(spots.reshape(-1, 2), k=np.arange(1, wanted + 1), workers=-1)[1]
+        flat = self._tree.query(spots.reshape(-1, spots.shape[-1]), k=np.arange(1, wanted + 1), workers=-1)[1]
         found: NDArray[np.int64] = flat.reshape(*spots.shape[:2], wanted)
         if rows is None:
             return found
@@ -146,7 +146,7 @@ class Ground:
 
 
 def settle(places: _Floats, new: NDArray[np.int64], graph: NeighbourGraph) -> tuple[_Floats, Trust]:
-    """Place the rows `new` int64[m] among all `places` float32[n, 2]; return theirs and how sure they are.
+    """Place the rows `new` int64[m] among all `places` float32[n, dims]; return theirs and how sure they are.
 
     `places` says where the new ones are at first, `graph` has the neighbours of all.
     """
@@ -177,7 +177,7 @@ def _weights(similarities: _Floats) -> _Floats:
 
 
 def _means(places: _Floats) -> _Floats:
-    """Return float32[m, s, 2]: the means of all sets of the places float32[m, c, 2]."""
+    """Return float32[m, s, dims]: the means of all sets of the places float32[m, c, dims]."""
     sets: Sequence[tuple[int, ...]] = list(
         chain.from_iterable(combinations(range(places.shape[1]), size) for size in range(1, places.shape[1] + 1))
     )

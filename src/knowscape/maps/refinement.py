@@ -28,7 +28,7 @@ _DEEPEST = max(_DEPTHS)
 _WIDTH, _MOST = 5, 2
 # How many articles, and questions, around a spot are asked whether they want the newcomer.
 _AROUND, _QUESTIONS_AROUND = 16, 4
-_ROUNDS, _SHARE, _BLOCK = 6, 0.25, 2048
+_SHARE, _BLOCK = 0.25, 2048
 # An article does not lie on another one, but this share of the distance to its nearest away, or so many of the layout's
 # own units.
 _APART, _LEAST_APART = 0.3, 0.02
@@ -41,22 +41,23 @@ def refine(
     questions: NDArray[np.float32],
     question_neighbours: NDArray[np.int32],
     *,
+    rounds: int,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return float32[n, 2] with some of the points moved; `graph` names the true neighbours of each.
+    """Return float32[n, dims] with some of the points moved; `graph` names the true neighbours of each.
 
-    `questions` float32[q, 2] stay where they are, and want to keep their nearest articles int32[q, 5].  In every round
-    a quarter of the points with a wrong neighbour try fifteen spots among their true neighbours, and take the best
-    where it is a gain for all together.  A map too small to have ten neighbours stays as it is.
+    `questions` float32[q, dims] stay where they are, and want to keep their nearest articles int32[q, 5].  In each of
+    the `rounds` a quarter of the points with a wrong neighbour try fifteen spots among their true neighbours, and take
+    the best where it is a gain for all together.  A map too small to have ten neighbours stays as it is.
     """
     count, known = graph.indices.shape
     if known < _DEEPEST or count <= _AROUND + 1:
         return points
     random, moved = np.random.default_rng(seed), points.astype(np.float64)
     asked = questions.astype(np.float64)
-    with progress.stage("Refinement", total=_ROUNDS) as stage:
-        for _ in range(_ROUNDS):
+    with progress.stage("Refinement", total=rounds) as stage:
+        for _ in range(rounds):
             state = _Round.of(moved, graph.indices, asked, question_neighbours)
             wrong = np.flatnonzero(state.articles.own < len(_DEPTHS))
             chosen = random.permutation(wrong)[: int(np.ceil(len(wrong) * _SHARE))]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import floor, log
 from typing import Any
 
@@ -46,6 +47,12 @@ class Region:
     exemplars: tuple[int, ...]
     parent: int | None
     place: float | None = None
+    z: float | None = None
+
+    @property
+    def point(self) -> tuple[float, ...]:
+        """Where the label stands, in as many dimensions as the map has."""
+        return (self.x, self.y) if self.z is None else (self.x, self.y, self.z)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def find_regions(
     texts: Sequence[str],
     seed: int,
 ) -> Regions:
-    """Cluster the map float32[n, 2] by k-means, join what lies side by side by Ward's method, and name each.
+    """Cluster the map float32[n, dims] by k-means, join what lies side by side by Ward's method, and name each.
 
     Ward's method sees the clusters' places on the map and their means of `vectors` float32[n, d] alike, so that a
     region is in one piece and about one thing.
@@ -88,16 +95,18 @@ def find_regions(
         regions = []
         for number, members in enumerate(_groups(own)):
             stands = int(best_places(coordinates, members, around)[0])
+            x, y, *z = coordinates[stands].tolist()
             regions.append(
                 Region(
                     names[level][number],
-                    x=float(coordinates[stands, 0]),
-                    y=float(coordinates[stands, 1]),
+                    x=x,
+                    y=y,
                     support=len(members),
                     purity=float(pure[number]),
                     exemplars=(stands, *_most_central(unit, members[members != stands])),
                     parent=int(membership[members[0], level - 1]) if level else None,
                     place=float(around[stands]),
+                    z=z[0] if z else None,
                 )
             )
         levels.append(tuple(regions))
@@ -198,15 +207,15 @@ def _even(points: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _side_by_side(places: NDArray[np.float64]) -> Any:
-    """Return a sparse matrix of the places that touch by Delaunay's triangles; None, all, where there are none."""
+    """Return a sparse matrix of the places that touch by Delaunay's simplices; None, all, where there are none."""
     from scipy import sparse
     from scipy.spatial import Delaunay, QhullError
 
     try:
         corners = Delaunay(places).simplices
-    except (QhullError, ValueError):  # fewer than three places, or all on a line
+    except (QhullError, ValueError):  # too few places, or all on a line or in a plane
         return None
-    one, other = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]]).T
+    one, other = np.concatenate([corners[:, pair] for pair in combinations(range(corners.shape[1]), 2)]).T
     touching = sparse.coo_matrix((np.ones(len(one)), (one, other)), shape=(len(places), len(places)))
     return (touching + touching.T).tocsr()
 

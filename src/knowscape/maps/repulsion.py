@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 __all__ = ["FourierRepulsion", "tree_repulsion"]
 
+# How wide a cell of the tree may be, against its distance, to count as one point.
+_THETA = {2: 0.5, 3: 0.8}
 _NODES = 4
 _PIECES = 2
 _DIFFERENCES = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
@@ -23,13 +25,13 @@ _MARGIN = len(_DIFFERENCES) + _NODES // 2
 
 
 def tree_repulsion(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the repulsive gradient of points float64[n, 2] after Barnes & Hut, as openTSNE computes it."""
+    """Return the repulsive gradient of points float64[n, dims] after Barnes & Hut, as openTSNE computes it."""
     from openTSNE import _tsne
     from openTSNE.quad_tree import QuadTree
 
     gradient = np.zeros_like(points)
     _tsne.estimate_negative_gradient_bh(
-        QuadTree(points), points, gradient, theta=0.5, dof=1, num_threads=os.cpu_count() or 1
+        QuadTree(points), points, gradient, theta=_THETA[points.shape[1]], dof=1, num_threads=os.cpu_count() or 1
     )
     return gradient
 
