@@ -54,6 +54,8 @@ __all__ = [
 
 
 PAGE_DIMS = 2
+# So many of an article's nearest in meaning the page shows.
+_SHOWN = 10
 # A process on an Apple GPU is replaced once it has grown by so many bytes.
 _APPLE_GROWTH = 4_000_000_000
 
@@ -222,6 +224,7 @@ def map_atlas(
     }
     kept = _readable_map(atlas, name)
     if kept is not None and "drift" not in kept.about and all(kept.about.get(key) == about[key] for key in about):
+        make_neighbours(atlas, name, progress=progress)  # they may have been removed
         return kept
     vectors = atlas.vectors(name)
     made = make_map(
@@ -275,15 +278,18 @@ def _readable_map(atlas: Atlas, name: str) -> KnowledgeMap | None:
 
 
 def make_neighbours(
-    atlas: Atlas, name: str, vectors: NDArray[np.float32], *, progress: Progress = SILENT
+    atlas: Atlas, name: str, vectors: NDArray[np.float32] | None = None, *, progress: Progress = SILENT
 ) -> NeighbourGraph:
-    """Return the neighbours of a model's vectors, computed and stored unless they are there already."""
+    """Return the neighbours of a model's vectors, computed and stored unless they are there already.
+
+    `vectors` float32[n, d] are read where they are needed and not given.
+    """
     store, digest = atlas.folder.neighbours(*atlas.model(name)), atlas.documents(name).digest
     table = store.read() if store.about().get("corpus") == digest else None
     if table is not None:
         return NeighbourGraph.from_table(table)
     with progress.stage("Neighbours"):
-        graph = neighbour_graph(vectors)
+        graph = neighbour_graph(atlas.vectors(name) if vectors is None else vectors)
     with store.writing() as writer:
         writer.replace(graph.to_table(), {"kind": "neighbours", "corpus": digest})
     return graph
@@ -298,6 +304,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
         raise UsageError(f"{_no_page(made)} Make one of two with: knowscape map {atlas.path} --model {name}")
     if made.about.get("corpus") != corpus.digest:
         raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
+    near = make_neighbours(atlas, name, progress=progress)
     with progress.stage("Page"):
         build_page(
             atlas.folder.page(),
@@ -309,7 +316,9 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
                 "quality": made.quality.to_json(),
                 "question_region": made.question_region,
             },
-            documents=PayloadDocuments(corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist()),
+            documents=PayloadDocuments(
+                corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist(), near.indices[:, :_SHOWN]
+            ),
             coordinates=made.coordinates[:count],
             recall=made.recall_10[:count],
             finest_region=made.membership[:count, -1],

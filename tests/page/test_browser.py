@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from visitor import DESKTOP, PHONE, Visit, Visitor, chromium, needs_chromium, visits, wait
 
 from conftest import COMMAND
+from knowscape.atlas import open_atlas
 
 pytestmark = needs_chromium
 
@@ -317,3 +319,24 @@ def test_the_theme_can_be_chosen_and_stays(visit: Visit) -> None:
     wait(lambda: page.evaluate(colour) != light)
     visitor.open()
     assert page.evaluate(colour) != light
+
+
+def test_an_article_shows_its_nearest_in_meaning_and_how_near_they_lie(visit: Visit, sample_atlas: Path) -> None:
+    visitor, atlas = visit(**SMALL), open_atlas(sample_atlas)
+    made, corpus = atlas.map(), atlas.corpus
+    row = int(np.argsort(made.recall_10[: len(corpus)])[len(corpus) // 3])
+    visitor.page.fill("#search", corpus.titles[row])
+    visitor.page.locator("#hits li").first.click()
+    wait(lambda: visitor.state["article"] == row and visitor.state["kin"])
+    near = atlas.neighbours().indices[row, :10]
+    assert visitor.page.locator(".kin-name").all_inner_texts() == [corpus.titles[other] for other in near]
+    kept = visitor.state["kin"]
+    assert sum(kept) == round(10 * made.recall_10[row])
+    assert 0 < sum(kept) < 10
+    bold = visitor.page.locator(".kin-rank").evaluate_all("all => all.map(one => one.classList.contains('kept'))")
+    assert bold == kept
+    visitor.picture("kin")
+    visitor.page.locator(".kin-name").first.click()
+    wait(lambda: visitor.state["article"] == near[0] and visitor.state["kin"])
+    visitor.press("Escape")
+    wait(lambda: visitor.state["kin"] is None)

@@ -42,7 +42,9 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
             "quality": {"recall": {"10": share}, "question_overlap": None},
             "question_region": [0.2, 0.2, 0.8, 0.8] if questions else None,
         },
-        documents=PayloadDocuments(titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], HOSTILE * 6),
+        documents=PayloadDocuments(
+            titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], HOSTILE * 6, np.zeros((COUNT, 2), np.int32)
+        ),
         coordinates=places,
         recall=np.full(COUNT, 0.5, dtype=np.float32),
         finest_region=(np.arange(COUNT) % 3).astype(np.int32),

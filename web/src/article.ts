@@ -1,6 +1,7 @@
 /** The panel with one article, and the small card that follows the pointer. */
 
 import { byId, element } from "./dom";
+import { listKin, ranksOnMap, type Kin } from "./kin";
 import { mapX, mapY, NO_REGION, type MapInfo, type Points, type Texts } from "./payload";
 
 /** Everything the page knows about the documents. */
@@ -53,6 +54,13 @@ export function firstWords(text: string, most = 150): string {
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), most * 0.6)).replace(/[\s.,;:–-]+$/, "")} …`;
 }
 
+export interface ArticleEvents {
+  closed(): void;
+  /** The nearest in meaning of the open article are known. */
+  kin(index: number, kin: readonly Kin[]): void;
+  go(index: number): void;
+}
+
 export class ArticlePanel {
   private readonly panel = byId("article");
   private readonly title = byId("article-title");
@@ -63,7 +71,7 @@ export class ArticlePanel {
 
   constructor(
     private readonly library: Library,
-    private readonly closed: () => void,
+    private readonly events: ArticleEvents,
   ) {
     byId("article-close").addEventListener("click", () => this.close());
     this.panel.addEventListener("keydown", (event) => {
@@ -91,18 +99,21 @@ export class ArticlePanel {
     if (this.opened === null) return;
     this.opened = null;
     this.panel.hidden = true;
-    this.closed();
+    this.events.closed();
   }
 
   private async fill(index: number): Promise<void> {
     try {
-      const { text, url, source } = await this.library.texts.article(index);
+      const { text, url, source, near } = await this.library.texts.article(index);
       if (this.opened !== index) return;
       const paragraphs = text.split(/\n+/).filter((line) => line.trim());
       this.body.replaceChildren(...paragraphs.map((line) => element("p", { text: line })));
       const address = webAddress(url);
       if (address) this.foot.prepend(this.link(address, source));
       else if (source) this.foot.prepend(element("p", { class: "quiet", text: `Source: ${source}` }));
+      const kin = ranksOnMap(this.library.points, index, near);
+      if (kin.length) this.foot.append(listKin(kin, this.library.titles, (other) => this.events.go(other)));
+      this.events.kin(index, kin);
     } catch (error) {
       if (this.opened !== index) return;
       const message = error instanceof Error ? error.message : String(error);

@@ -47,6 +47,7 @@ export class MapView {
     aim: null,
     asked: null,
     threads: null,
+    kin: null,
     answers: [],
   };
   private readonly node = byId("map");
@@ -286,10 +287,11 @@ export class MapView {
 
   /** Names stand neither under a card nor on a mark. */
   private obstacles(): Rect[] {
-    const { asked, answers, hits } = this.marks;
+    const { asked, answers, hits, kin } = this.marks;
     const places: Place[] = answers.map(({ question }) => question);
     if (asked) places.push(asked);
     if (hits.length < MANY_HITS) places.push(...hits);
+    if (kin) places.push(...kin.to);
     return [...this.covered, ...places.map((place) => this.markRect(place))];
   }
 

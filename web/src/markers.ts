@@ -18,6 +18,8 @@ export interface Marks {
   asked: Place | null;
   /** From the question just answered to the articles nearest to it in the embedding. */
   threads: { from: Place; to: readonly Place[] } | null;
+  /** From the chosen article to its nearest in meaning, and whether these are its nearest on the map, too. */
+  kin: { from: Place; to: readonly (Place & { kept: boolean })[] } | null;
   answers: readonly Answer[];
 }
 
@@ -49,6 +51,7 @@ export class MarkerLayer {
     const pen = new Pen(ink, palette, Math.min(Math.max(camera.scale / FULL_SIZE_AT, 0.62), 1.15));
     for (const hit of marks.hits) pen.hit(...at(hit));
     for (const end of marks.threads?.to ?? []) pen.thread(at(marks.threads?.from ?? end), at(end));
+    for (const end of marks.kin?.to ?? []) pen.thread(at(marks.kin?.from ?? end), at(end), end.kept);
     for (const answer of marks.answers) pen.answer(answer, ...at(answer.question));
     if (marks.asked) pen.triangle(...at(marks.asked));
     if (marks.hovered) pen.ring(...at(marks.hovered), 7, 1.5);
@@ -123,7 +126,8 @@ class Pen {
     this.stroke(this.accent, 1.75);
   }
 
-  thread([x0, y0]: [number, number], [x1, y1]: [number, number]): void {
+  /** A dotted line to a ring, which is full where the end is near on the map. */
+  thread([x0, y0]: [number, number], [x1, y1]: [number, number], full = false): void {
     this.ink.beginPath();
     this.ink.moveTo(x0, y0);
     this.ink.lineTo(x1, y1);
@@ -131,7 +135,7 @@ class Pen {
     this.stroke(this.dark, 1.7);
     this.ink.setLineDash([]);
     this.circle(x1, y1, 3.2);
-    this.fill(this.paper);
+    this.fill(full ? this.dark : this.paper);
     this.stroke(this.dark, 1.5);
   }
 

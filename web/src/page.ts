@@ -6,6 +6,7 @@ import { readPalette } from "./colour";
 import { byId, formatCount } from "./dom";
 import { estimateAt, estimateField, kernelFor, type Estimate, type Kernel } from "./estimate";
 import { Heat } from "./heat";
+import { KEPT, type Kin } from "./kin";
 import { drawLegend } from "./legend";
 import { MapView } from "./map-view";
 import type { Box, Question } from "./payload";
@@ -47,7 +48,11 @@ export class Page {
     this.kernel = kernelFor(this.region);
     this.picker = new Picker(points);
     this.card = new HoverCard(library);
-    this.panel = new ArticlePanel(library, () => this.articleClosed());
+    this.panel = new ArticlePanel(library, {
+      closed: () => this.articleClosed(),
+      kin: (index, kin) => this.showKin(index, kin),
+      go: (index) => this.open(index, true),
+    });
     this.answers = new Answers(questions, storageKey(map), browserStorage());
     this.view = this.makeView();
     this.heat = questions.length ? new Heat(this.field(), (field) => this.view.setField(field)) : null;
@@ -183,14 +188,20 @@ export class Page {
     const place = placeOf(this.library, index);
     this.lastOpened = this.quiz?.current ?? null;
     this.showCard(null);
-    this.view.mark({ chosen: place });
+    this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
     this.view.measure();
     if (fly) this.view.flyTo(place);
   }
 
+  private showKin(index: number, kin: readonly Kin[]): void {
+    const to = kin.map((one) => ({ ...placeOf(this.library, one.index), kept: one.rank <= KEPT }));
+    this.view.mark({ kin: { from: placeOf(this.library, index), to } });
+    this.view.measure();
+  }
+
   private articleClosed(): void {
-    this.view.mark({ chosen: null });
+    this.view.mark({ chosen: null, kin: null });
     this.view.measure();
     // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.
     const next = byId("quiz-next");
@@ -307,6 +318,7 @@ export class Page {
       question: this.quiz?.current?.id ?? null,
       hits: this.hits,
       article: this.panel.index,
+      kin: this.view.marks.kin?.to.map(({ kept }) => kept) ?? null,
       view: { ...this.view.camera.look(), width: this.view.camera.width, height: this.view.camera.height },
       labels: this.view.names(),
       ready: this.picker.ready,

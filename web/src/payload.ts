@@ -76,6 +76,8 @@ export interface Article {
   text: string;
   url: string | null;
   source: string | null;
+  /** Its ten nearest in meaning, the nearest first. */
+  near: number[];
 }
 
 export const NO_REGION = 65535;

@@ -18,12 +18,13 @@ _NO_REGION = 65535
 
 @dataclass(frozen=True, slots=True)
 class PayloadDocuments:
-    """The documents' columns, in the order of the map's points."""
+    """The documents' columns, in the order of the map's points; `near` int32[n, k] are the rows nearest in meaning."""
 
     titles: Sequence[str]
     texts: Sequence[str]
     urls: Sequence[str]
     sources: Sequence[str]
+    near: NDArray[np.int32]
 
 
 class RegionLike(Protocol):
@@ -72,8 +73,7 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
     blocks = -(-count // _TEXT_BLOCK)
     for block in range(blocks):
         rows = range(block * _TEXT_BLOCK, min(count, (block + 1) * _TEXT_BLOCK))
-        texts = [{"text": documents.texts[i], "url": documents.urls[i], "source": documents.sources[i]} for i in rows]
-        _dump(folder / "texts" / f"{block}.json", texts)
+        _dump(folder / "texts" / f"{block}.json", [_article(documents, row) for row in rows])
     _dump(folder / "questions.json", list(questions))
     meta = {
         "format": _FORMAT,
@@ -83,6 +83,11 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
     }
     meta |= {"columns": places, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
     _dump(folder / "map.json", meta)
+
+
+def _article(documents: PayloadDocuments, row: int) -> dict[str, Any]:
+    near: list[int] = documents.near[row].tolist()
+    return {"text": documents.texts[row], "url": documents.urls[row], "source": documents.sources[row], "near": near}
 
 
 def _region(region: RegionLike) -> dict[str, Any]:
