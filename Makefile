@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 	$(BIN)/knowscape demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: lint browser
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

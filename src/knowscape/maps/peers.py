@@ -34,7 +34,10 @@ def umap_layout(vectors: NDArray[np.float32], graph: NeighbourGraph, *, dims: in
     with warnings.catch_warnings():
         # That TensorFlow is not there, a seed takes one thread, and no search tree lies beside the neighbours.
         warnings.simplefilter("ignore")
-        umap = _package("umap", "The layout by UMAP", "umap")
+        try:
+            umap: Any = import_module("umap")
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("The layout by UMAP", "umap") from error
         made = umap.UMAP(
             n_neighbors=count + 1, min_dist=_UMAP_LEAST, n_components=dims, metric="cosine", init="pca",
             precomputed_knn=(indices, distances), random_state=seed,
@@ -48,17 +51,13 @@ def pacmap_layout(vectors: NDArray[np.float32], *, dims: int, seed: int) -> NDAr
 
     MissingExtraError without pacmap.
     """
-    pacmap = _package("pacmap", "The layout by PaCMAP", "pacmap")
+    try:
+        pacmap: Any = import_module("pacmap")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("The layout by PaCMAP", "pacmap") from error
     count = min(_PACMAP_NEIGHBOURS, len(vectors) - 1)
     with warnings.catch_warnings(), redirect_stdout(StringIO()):  # which tell that a seed makes it repeatable
         warnings.simplefilter("ignore")
         made = pacmap.PaCMAP(n_components=dims, n_neighbors=count, random_state=seed).fit_transform(unit_rows(vectors))
     result: NDArray[np.float32] = np.asarray(made, np.float32)
     return result
-
-
-def _package(name: str, what: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(what, extra) from error
