@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 from knowscape.encoders.catalogue import Entry
@@ -177,12 +178,19 @@ def _keep(folder: Path, target: Path, files: tuple[str, ...]) -> None:
     sync_folder(target)
 
 
+@lru_cache
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Return the digest of a file, computed once in a process: one command may look for a model several times."""
+    return sha256_file(path)
+
+
 def _verify(entry: Entry, folder: Path) -> None:
     for name, expected in (
         ("model.safetensors", entry.spec.weights_sha256),
         ("tokenizer.json", entry.spec.tokenizer_sha256),
     ):
-        found = sha256_file(folder / name)
+        status = (folder / name).stat()
+        found = _sha256(folder / name, status.st_size, status.st_mtime_ns)
         if found != expected:
             raise DamageError(
                 f"{folder / name} has the SHA-256 {found}, not {expected}. "
