@@ -48,7 +48,7 @@ class LayoutOptions:
     perplexity: float = 10
     early_iterations: int = 100
     iterations: int = 400
-    rounds: int = 6
+    rounds: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:

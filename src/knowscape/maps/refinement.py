@@ -5,7 +5,7 @@ in its own lists, and those that it brings to, or takes from, the lists of the a
 and its new spot.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
@@ -18,12 +18,12 @@ from knowscape.progress import SILENT, Progress
 
 __all__ = ["refine"]
 
-# The lists that count: a hit among the first 5 weighs 1/5, one among the first 10 weighs 1/10.  A question's list
-# weighs as much as those of 20 articles.  With 100 questions among 24,403 articles weights of 1, 5 and 20 left the
-# questions, which had 0.852, an overlap of 0.626, 0.816 and 0.866, and the articles a recall at 5 of 0.423, 0.422 and
-# 0.421, which had 0.380; with 1,210 questions 0.560, 0.597 and 0.602, and 0.414, 0.410 and 0.408.
-_DEPTHS, _QUESTION_DEPTH, _QUESTION_WEIGHT = (5, 10), 5, 20
-_DEEPEST = max(_DEPTHS)
+# What the lists of the first 5 and of the first 10 are worth when they are full.  With 100 questions among 24,403
+# articles, which kept 0.380 of 5 and 0.303 of 10 before, ten rounds with 0.25, 0.5 and 1 for the five kept 0.402, 0.418
+# and 0.429 of 5 and 0.341, 0.335 and 0.328 of 10.  A question's list is worth 20 of these: 1, 5 and 20 left the
+# questions, which had 0.852, an overlap of 0.626, 0.816 and 0.866.
+_WEIGHTS, _QUESTION_DEPTH, _QUESTION_WEIGHT = {5: 0.5, 10: 1.0}, 5, 20
+_DEEPEST, _WORTH = max(_WEIGHTS), sum(_WEIGHTS.values())
 # The spots that are tried: each of the five nearest, and the means of two of them.
 _WIDTH, _MOST = 5, 2
 # How many articles, and questions, around a spot are asked whether they want the newcomer.
@@ -59,7 +59,7 @@ def refine(
     with progress.stage("Refinement", total=rounds) as stage:
         for _ in range(rounds):
             state = _Round.of(moved, graph.indices, asked, question_neighbours)
-            wrong = np.flatnonzero(state.articles.own < len(_DEPTHS))
+            wrong = np.flatnonzero(state.articles.own < _WORTH - _LEAST_GAIN)
             chosen = random.permutation(wrong)[: int(np.ceil(len(wrong) * _SHARE))]
             for rows, spots in [state.better(block, random) for block in _blocks(chosen)]:
                 moved[rows] = spots
@@ -76,14 +76,15 @@ class _Owners:
     """Articles or questions, m of them, with their lists of the articles nearest on the map.
 
     `true` int32[m, k] is what they should hold; `reach` float64[m, k + 1] how far each of the found is; `hits` by depth
-    bool[m, k + 1], whether it is among the so many true ones; `own` float64[m], what a list is worth, and `leaving`
-    float64[n], what all lists gain when an article goes.
+    bool[m, k + 1], whether it is among the so many true ones; `weights` by depth what a full list is worth; `own`
+    float64[m], what the lists are worth, and `leaving` float64[n], what all lists gain when an article goes.
     """
 
     tree: Any
     true: NDArray[np.int32]
     reach: NDArray[np.float64]
     hits: dict[int, NDArray[np.bool_]]
+    weights: Mapping[int, float]
     own: NDArray[np.float64]
     leaving: NDArray[np.float64]
 
@@ -93,7 +94,7 @@ class _Owners:
         articles: Any,
         places: NDArray[np.float64],
         true: NDArray[np.int32],
-        depths: Sequence[int],
+        weights: Mapping[int, float],
         *,
         themselves: bool = False,
     ) -> "_Owners":
@@ -101,14 +102,14 @@ class _Owners:
         from scipy.spatial import cKDTree
 
         rows = np.arange(len(places)) if themselves else np.full(len(places), -1)
-        reach, found = _others(articles, places, rows, max(depths) + 1)
-        hits = {k: _among(found, true[:, :k]) for k in depths}
+        reach, found = _others(articles, places, rows, max(weights) + 1)
+        hits = {k: _among(found, true[:, :k]) for k in weights}
         own, leaving = np.zeros(len(places)), np.zeros(articles.n)
         for k, hit in hits.items():
-            own += hit[:, :k].mean(axis=1)
-            change = (hit[:, k, None].astype(float) - hit[:, :k]) / k  # the next one moves up
+            own += weights[k] * hit[:, :k].mean(axis=1)
+            change = weights[k] / k * (hit[:, k, None].astype(float) - hit[:, :k])  # the next one moves up
             leaving += np.bincount(found[:, :k].ravel(), change.ravel(), articles.n)
-        return cls(articles if themselves else cKDTree(places), true, reach, hits, own, leaving)
+        return cls(articles if themselves else cKDTree(places), true, reach, hits, weights, own, leaving)
 
     def entering(
         self, rows: NDArray[np.int64], distance: NDArray[np.float64], near: NDArray[np.int64]
@@ -118,7 +119,7 @@ class _Owners:
         for k, hit in self.hits.items():
             enters = distance < self.reach[near, k - 1]
             wanted = (self.true[near, :k] == rows[:, None, None, None]).any(axis=-1)
-            gain += (enters * (wanted.astype(float) - hit[near, k - 1])).sum(axis=-1) / k
+            gain += self.weights[k] / k * (enters * (wanted.astype(float) - hit[near, k - 1])).sum(axis=-1)
         return gain
 
 
@@ -142,8 +143,8 @@ class _Round:
 
         tree = cKDTree(points)
         depth = min(_QUESTION_DEPTH, question_neighbours.shape[1])
-        asked = _Owners.of(tree, questions, question_neighbours, [depth]) if len(questions) else None
-        return cls(points, _Owners.of(tree, points, true, _DEPTHS, themselves=True), asked)
+        asked = _Owners.of(tree, questions, question_neighbours, {depth: 1.0}) if len(questions) else None
+        return cls(points, _Owners.of(tree, points, true, _WEIGHTS, themselves=True), asked)
 
     def better(
         self, rows: NDArray[np.int64], random: np.random.Generator
@@ -166,8 +167,8 @@ class _Round:
         own = self.articles
         distance, near = _others(own.tree, spots, rows[:, None], _AROUND)
         gain = own.entering(rows, distance, near) + (own.leaving - own.own)[rows, None]
-        for k in _DEPTHS:
-            gain += _among(near[..., :k], own.true[rows, None, :k]).mean(axis=-1)
+        for k, weight in own.weights.items():
+            gain += weight * _among(near[..., :k], own.true[rows, None, :k]).mean(axis=-1)
         if (asked := self.questions) is not None:
             nobody, around = np.full((len(rows), 1), -1), min(_QUESTIONS_AROUND, len(asked.own))
             distance, near = _others(asked.tree, spots, nobody, around)
