@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from knowscape.maps.neighbours import NeighbourGraph, nearest, neighbour_graph
 from knowscape.maps.quality import neighbour_recall, question_overlap
-from knowscape.maps.refinement import _DEPTHS, _QUESTION_WEIGHT, _Round, refine
+from knowscape.maps.refinement import _QUESTION_WEIGHT, _WEIGHTS, _Round, refine
 
 
 def vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
@@ -22,8 +22,8 @@ def rough_map(found: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:
 
 
 def worth(points: NDArray[np.float32], graph: NeighbourGraph) -> float:
-    recall = neighbour_recall(graph, points, _DEPTHS)
-    return float(sum(values.astype(np.float64).sum() for values in recall.values()))
+    recall = neighbour_recall(graph, points, list(_WEIGHTS))
+    return float(sum(weight * recall[k].astype(np.float64).sum() for k, weight in _WEIGHTS.items()))
 
 
 NONE = np.empty((0, 2), np.float32), np.empty((0, 5), np.int32)
