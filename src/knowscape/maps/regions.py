@@ -21,7 +21,9 @@ _FINEST, _COARSEST = 0.68, 0.27
 _ARTICLES_PER_REGION, _MOST, _MOST_COARSE = 4, 4096, 30
 # A level has about four times the regions of the one above it; small maps have up to four levels with twice as many.
 _STEP, _SMALL_STEP, _SMALL_STEPS = 4, 2, 3
-_ITERATIONS, _LEAST, _SMALL = 15, 3, 0.1
+_ITERATIONS, _LEAST = 15, 3
+# In units of the mean size of a level's regions, the least size of one.
+_SMALL = 0.1
 # Besides the one that the label stands on.
 _EXEMPLARS = 2
 # A label stands where at least so many of the articles around it are its own, if its region has such a place.
@@ -126,30 +128,38 @@ def _clusters(coordinates: NDArray[np.float64], vectors: NDArray[np.float32], se
 def _joined(
     own: NDArray[np.int32], coordinates: NDArray[np.float64], vectors: NDArray[np.float32], wanted: int
 ) -> NDArray[np.int32]:
-    """Return int32[n]: regions of `wanted` or somewhat fewer, each put together of some of the regions `own`."""
+    """Return int32[n]: `wanted` regions, or somewhat fewer, each put together of some of the regions `own`.
+
+    Ward's method keeps what lies apart to itself, however small it is.  What is too small goes to those beside it, and
+    the rest is cut finer by as many.
+    """
     from sklearn.cluster import AgglomerativeClustering
 
     groups = _groups(own)
     places = np.stack([coordinates[members].mean(axis=0) for members in groups])
     both = np.hstack([_even(places), _even(np.stack([vectors[members].mean(axis=0) for members in groups]))])
-    touching = _side_by_side(places)
-    joined = AgglomerativeClustering(wanted, connectivity=touching).fit_predict(both)
-    return _compact(_without_small(joined, sizes_of(own), both, touching)[own])
+    touching, sizes = _side_by_side(places), sizes_of(own)
+    least, joined, missing, cut = _SMALL * sizes.sum() / wanted, np.zeros(len(groups), np.int32), wanted, 0
+    while missing > 0 and cut + missing < len(groups):
+        cut += missing
+        finer = AgglomerativeClustering(cut, connectivity=touching).fit_predict(both)
+        finer = _compact(_without_small(finer, sizes, least, both, touching))
+        missing = wanted - int(finer.max()) - 1
+        if missing >= 0:
+            joined = finer
+    return joined[own]
 
 
 def _without_small(
-    joined: NDArray[np.int64], sizes: NDArray[np.int64], both: NDArray[np.float64], touching: Any
+    joined: NDArray[np.int64], sizes: NDArray[np.int64], least: float, both: NDArray[np.float64], touching: Any
 ) -> NDArray[np.int64]:
-    """Give each cluster of under a tenth of the mean size, smallest first, to the nearest of those that it touches.
-
-    Ward's method keeps what lies apart to itself, however small it is.
-    """
+    """Give each cluster of under `least` articles, smallest first, to the nearest of those that it touches."""
     support = np.bincount(joined, sizes)
     for cluster in np.argsort(support, kind="stable"):
         mine = joined == cluster
         near = joined if touching is None else joined[touching[mine].indices]
         beside = np.setdiff1d(near, cluster)
-        if support[cluster] < _SMALL * support.sum() / len(support) and len(beside):
+        if support[cluster] < least and len(beside):
             middle = both[mine].mean(axis=0)
             away = [np.linalg.norm(both[joined == other].mean(axis=0) - middle) for other in beside]
             chosen = beside[np.argmin(away)]
