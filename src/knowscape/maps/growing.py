@@ -12,7 +12,7 @@ from knowscape.maps.belonging import ground, purity
 from knowscape.maps.drift import measure_drift
 from knowscape.maps.knowledge_map import KnowledgeMap, measured, question_region
 from knowscape.maps.layout import normalise
-from knowscape.maps.neighbours import NEIGHBOURS, NeighbourGraph, nearest
+from knowscape.maps.neighbours import NEIGHBOURS, NeighbourGraph, nearest, without_own
 from knowscape.maps.placing import DEPTH, Ground, settle
 from knowscape.maps.regions import Regions
 
@@ -33,7 +33,7 @@ def extend_graph(graph: NeighbourGraph, vectors: NDArray[np.float32], known: NDA
     if not len(new):
         return graph
     found, near = nearest(vectors, vectors[new], k + 1)
-    indices[new], similarities[new] = _without(new, found, near)
+    indices[new], similarities[new] = without_own(new, found, near)
     found, near = nearest(vectors[new], vectors[known], k)
     both = np.concatenate([known[graph.indices], new[found]], axis=1)
     likeness = np.concatenate([graph.similarities, near], axis=1)
@@ -41,16 +41,6 @@ def extend_graph(graph: NeighbourGraph, vectors: NDArray[np.float32], known: NDA
     indices[known] = np.take_along_axis(both, order, axis=1)
     similarities[known] = np.take_along_axis(likeness, order, axis=1)
     return NeighbourGraph(indices, similarities)
-
-
-def _without(
-    rows: NDArray[np.int64], indices: NDArray[np.int32], similarities: NDArray[np.float32]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Drop from each list its own row; among equal vectors that may be missing, then the last goes."""
-    keep = indices != rows[:, None]
-    keep[keep.all(axis=1), -1] = False
-    shape = (len(rows), indices.shape[1] - 1)
-    return indices[keep].reshape(shape), similarities[keep].reshape(shape)
 
 
 def grow_map(

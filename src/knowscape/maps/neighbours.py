@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from knowscape.store.matrix import matrix_from, to_column
 
-__all__ = ["NeighbourGraph", "nearest", "neighbour_graph", "unit_rows"]
+__all__ = ["NeighbourGraph", "nearest", "neighbour_graph", "unit_rows", "without_own"]
 
 NEIGHBOURS = 50
 # Above this many rows the exact search costs more than the rest of the map.
@@ -59,7 +59,8 @@ def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> Neighb
         exact = faiss.IndexFlatIP(width)
         exact.add(unit)
         similarities[short], indices[short] = exact.search(unit[short], k + 1)
-    return _without_self(indices, similarities)
+    indices, similarities = without_own(np.arange(len(unit)), indices, similarities)
+    return NeighbourGraph(indices.astype(np.int32), similarities)
 
 
 def nearest(
@@ -81,10 +82,12 @@ def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def _without_self(indices: NDArray[np.int64], similarities: NDArray[np.float32]) -> NeighbourGraph:
-    """Drop each row itself; among equal vectors it may be missing from its own list, then the last goes."""
-    rows, found = indices.shape
-    keep = indices != np.arange(rows)[:, None]
-    keep[keep.all(axis=1), -1] = False
-    shape = (rows, found - 1)
-    return NeighbourGraph(indices[keep].reshape(shape).astype(np.int32), similarities[keep].reshape(shape))
+def without_own(rows: NDArray[Any], found: NDArray[Any], *beside: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return lists `found` int[..., k + 1] without the row int[...] whose list it is, and what lies `beside`: [..., k].
+
+    Among equals a row may be missing from its own list; then the last of it goes.
+    """
+    keep = found != rows[..., None]
+    keep[keep.all(axis=-1), -1] = False
+    shape = (*keep.shape[:-1], keep.shape[-1] - 1)
+    return [values[keep].reshape(shape) for values in (found, *beside)]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.maps.intervals import Interval, mean_interval, rank_correlation_interval
-from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.neighbours import NeighbourGraph, without_own
 from knowscape.maps.ranks import neighbours_kept, some_distances
 from knowscape.maps.regions import Regions
 
@@ -156,10 +156,7 @@ def neighbour_recall(
     if not known:
         return {k: np.ones(len(coordinates), np.float32) for k in depths}
     deepest = min(known, max(depths))
-    found = nearest_on_map(coordinates, coordinates, deepest + 1)
-    keep = found != np.arange(len(found))[:, None]
-    keep[keep.all(axis=1), -1] = False
-    found = found[keep].reshape(len(found), deepest)
+    [found] = without_own(np.arange(len(coordinates)), nearest_on_map(coordinates, coordinates, deepest + 1))
     return {k: overlap(graph.indices, found, min(k, known)) for k in depths}
 
 

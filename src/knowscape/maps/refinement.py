@@ -5,7 +5,9 @@ in its own lists, and those that it brings to, or takes from, the lists of the a
 and its new spot.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.maps.neighbours import NeighbourGraph, without_own
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["refine"]
@@ -56,19 +58,17 @@ def refine(
         return points
     random, moved = np.random.default_rng(seed), points.astype(np.float64)
     asked = questions.astype(np.float64)
-    with progress.stage("Refinement", total=rounds) as stage:
+    with progress.stage("Refinement", total=rounds) as stage, ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in range(rounds):
             state = _Round.of(moved, graph.indices, asked, question_neighbours)
-            wrong = np.flatnonzero(state.articles.own < _WORTH - _LEAST_GAIN)
+            wrong = np.flatnonzero(state.articles.own < _WORTH - _LEAST_GAIN).astype(np.int32)
             chosen = random.permutation(wrong)[: int(np.ceil(len(wrong) * _SHARE))]
-            for rows, spots in [state.better(block, random) for block in _blocks(chosen)]:
+            blocks = [chosen[start : start + _BLOCK] for start in range(0, len(chosen), _BLOCK)]
+            # A generator for each block, so that the number of threads does not change the map.
+            for rows, spots in list(pool.map(state.better, blocks, random.spawn(len(blocks)))):
                 moved[rows] = spots
             stage.advance(1)
     return moved.astype(np.float32)
-
-
-def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +109,23 @@ class _Owners:
             own += weights[k] * hit[:, :k].mean(axis=1)
             change = weights[k] / k * (hit[:, k, None].astype(float) - hit[:, :k])  # the next one moves up
             leaving += np.bincount(found[:, :k].ravel(), change.ravel(), articles.n)
-        return cls(articles if themselves else cKDTree(places), true, reach, hits, weights, own, leaving)
+        by_place = {k: np.asfortranarray(hit) for k, hit in hits.items()}
+        tree = articles if themselves else cKDTree(places)
+        return cls(tree, np.asfortranarray(true), np.asfortranarray(reach), by_place, weights, own, leaving)
 
     def entering(
         self, rows: NDArray[np.int64], distance: NDArray[np.float64], near: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """Return float64[n, s]: what the lists of the owners near s spots gain when `rows` come there."""
         gain = np.zeros(near.shape[:2])
-        for k, hit in self.hits.items():
-            enters = distance < self.reach[near, k - 1]
-            wanted = (self.true[near, :k] == rows[:, None, None, None]).any(axis=-1)
-            gain += self.weights[k] / k * (enters * (wanted.astype(float) - hit[near, k - 1])).sum(axis=-1)
+        # One place of the lists after the other, which is faster than the short lists one after the other.
+        wanted = np.zeros(near.shape, np.bool_)
+        for place in range(max(self.hits)):
+            wanted |= self.true[:, place][near] == rows[:, None, None]
+            if (k := place + 1) in self.hits:
+                enters = distance < self.reach[:, place][near]
+                change = enters * (wanted.astype(np.int8) - self.hits[k][:, place][near])
+                gain += self.weights[k] / k * change.sum(axis=-1, dtype=np.int64)
         return gain
 
 
@@ -182,13 +188,16 @@ _MEANS = np.array([[(place in subset) / len(subset) for place in range(_WIDTH)] 
 
 def _among(found: NDArray[Any], true: NDArray[Any]) -> NDArray[np.bool_]:
     """Return for each entry along the last axis of `found` whether it is in the last axis of `true`."""
-    return np.asarray((found[..., :, None] == true[..., None, :]).any(axis=-1))
+    among = np.zeros(np.broadcast_shapes(found.shape[:-1], true.shape[:-1]) + found.shape[-1:], np.bool_)
+    for place in range(true.shape[-1]):
+        among |= found == true[..., place, None]
+    return among
 
 
 def _others(
     tree: Any, places: NDArray[np.float64], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return distances and rows [..., k] of the k points nearest to each place, without the point `rows` itself."""
-    distance, found = tree.query(places, k=k + 1, workers=-1)
-    order = np.argsort(found == rows[..., None], axis=-1, kind="stable")[..., :k]
-    return np.take_along_axis(distance, order, -1), np.take_along_axis(found, order, -1)
+    distance, found = tree.query(places, k=k + 1)
+    found, distance = without_own(rows, found.astype(np.int32), distance)
+    return distance, found

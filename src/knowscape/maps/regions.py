@@ -143,7 +143,7 @@ def _joined(
     while missing > 0 and cut + missing < len(groups):
         cut += missing
         finer = AgglomerativeClustering(cut, connectivity=touching).fit_predict(both)
-        finer = _compact(_without_small(finer, sizes, least, both, touching))
+        finer = _compact(_without_small(finer, sizes, both, touching, least=least))
         missing = wanted - int(finer.max()) - 1
         if missing >= 0:
             joined = finer
@@ -151,7 +151,7 @@ def _joined(
 
 
 def _without_small(
-    joined: NDArray[np.int64], sizes: NDArray[np.int64], least: float, both: NDArray[np.float64], touching: Any
+    joined: NDArray[np.int64], sizes: NDArray[np.int64], both: NDArray[np.float64], touching: Any, *, least: float
 ) -> NDArray[np.int64]:
     """Give each cluster of under `least` articles, smallest first, to the nearest of those that it touches."""
     support = np.bincount(joined, sizes)
