@@ -27,7 +27,7 @@ _FEW = 4
 # falls with the root of their number.  With 100 questions among 24,403 articles, weights of 1, 1.5 and 2 gave the
 # questions an overlap of 0.80, 0.85 and 0.87 and the articles a recall at 5 of 0.382 each; with 72 among 684, weights
 # of 0, 0.5 and 2 gave 0.58, 0.78 and 0.93, and 0.49, 0.47 and 0.39.
-_QUESTION_WEIGHT, _ARTICLES_PER_QUESTION = 2, 150
+_QUESTION_WEIGHT, _ARTICLES_PER_QUESTION = 2, 120
 # Exaggeration draws ten articles into one point, from which single precision never frees them.
 _LEAST_SPREAD = 0.01
 # What momentum leaves out of 1, up to so many points.  A map is as wide as the root of their number, and the steps add
