@@ -14,6 +14,7 @@ def main() -> None:
     import knowscape.cli.commands
     import knowscape.cli.doctor
     import knowscape.cli.growth
+    import knowscape.cli.knowledge
     import knowscape.cli.labels
     import knowscape.cli.merge
     import knowscape.cli.models  # noqa: F401

@@ -1,0 +1,95 @@
+"""Item parameters: the gradient is the loss's, true parameters are found again, and a broken key is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from knowscape.errors import UsageError
+from knowscape.quiz.estimate import Prior
+from knowscape.quiz.items import LOGISTIC_MODELS, LogisticModel, _Fit, fit_items, text_items
+from knowscape.quiz.learners import report_items
+from knowscape.quiz.questions import Question
+from knowscape.quiz.responses import ClassAnswers
+
+OPTIONS = ("a", "b", "c", "d")
+
+
+def _class(learners: int, difficulty: NDArray[np.float64], seed: int = 0) -> NDArray[np.float64]:
+    random = np.random.default_rng(seed)
+    level = random.normal(scale=np.sqrt(Prior().level), size=(learners, 1))
+    local = random.normal(scale=np.sqrt(Prior().local), size=(learners, len(difficulty)))
+    known = random.random((learners, len(difficulty))) < expit(level + local - difficulty)
+    return np.where(known, 1.0, random.random(known.shape) < 0.25).astype(np.float64)
+
+
+@pytest.mark.parametrize("model", LOGISTIC_MODELS)
+def test_the_gradient_is_that_of_the_loss(model: LogisticModel) -> None:
+    right = _class(10, np.linspace(-2, 2, 5))
+    right[3, 2] = np.nan
+    fit = _Fit(right, np.arange(10) % 2, np.full(5, 0.25), model=model, prior=Prior())
+    at = np.random.default_rng(1).normal(size=fit.size) * 0.3
+    steps = 1e-5 * np.eye(fit.size)
+    slopes = [(fit.loss(at + step)[0] - fit.loss(at - step)[0]) / 2e-5 for step in steps]
+    np.testing.assert_allclose(fit.loss(at)[1], slopes, atol=1e-6)
+
+
+def test_true_difficulties_are_found_again() -> None:
+    true = np.linspace(-3, 3, 9)
+    found = fit_items(_class(600, true), np.zeros(600, np.int64), np.full(9, 0.25), model="1PL")
+    assert found.discrimination.tolist() == [1] * 9
+    np.testing.assert_allclose(found.guess, 0.25)
+    assert np.abs(found.difficulty[:, 0] - true).mean() < 0.35
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"'4PL' is no item response model\. Choose one of: 1PL, 2PL, 3PL"):
+        fit_items(np.ones((2, 2)), np.zeros(2, np.int64), np.full(2, 0.25), model="4PL")  # type: ignore[arg-type]
+
+
+def test_a_longer_question_is_taken_to_be_harder_and_options_say_how_often_it_is_guessed() -> None:
+    short = Question("1", "Why?", ("yes", "no"), 0)
+    made = text_items([short, Question("2", "Why is the sky blue, and the evening red?", OPTIONS, 1)])
+    assert made[0].difficulty < 0 < made[1].difficulty
+    assert [item.guess for item in made] == [0.5, 0.25]
+    assert text_items([short])[0].difficulty == 0
+    assert text_items([]) == []
+
+
+def _answers(right: NDArray[np.float64]) -> ClassAnswers:
+    learners, questions = right.shape
+    return ClassAnswers(
+        learner=np.repeat(np.arange(learners), questions),
+        sitting=np.zeros(right.size, np.int64),
+        question=np.tile(np.arange(questions), learners),
+        correct=right.ravel(),
+        learners=tuple(map(str, range(learners))),
+        sittings=("1",),
+    )
+
+
+def test_the_one_key_that_is_wrong_is_suspected() -> None:
+    random = np.random.default_rng(2)
+    knows = np.linspace(-4, 4, 40)[:, None]
+    difficulty = np.linspace(-2, 2, 8)
+    right = (random.random((40, 8)) < 0.25 + 0.75 * expit(2 * (knows - difficulty))).astype(np.float64)
+    right[:, 5] = 1 - right[:, 5]
+    questions = [Question(str(number), f"Question {number}?", OPTIONS, 0) for number in range(8)]
+    vectors = np.eye(8, dtype=np.float32)
+    reports = report_items(questions, vectors, _answers(right))
+    assert [report.question for report in reports if report.broken_key] == ["5"]
+    shares = [report.share for report in reports]
+    np.testing.assert_allclose(shares, right.mean(axis=0))
+    hardness = np.delete([report.difficulty for report in reports], 5)
+    assert np.corrcoef(hardness, np.delete(difficulty, 5))[0, 1] > 0.95
+    assert all(0.4 < report.infit < 1.5 for report in reports if not report.broken_key)
+
+
+def test_one_learner_alone_says_nothing_of_the_questions() -> None:
+    questions = [Question(str(number), "?", OPTIONS, 0) for number in range(3)]
+    alone = _answers(np.array([[1.0, 0, 1]]))
+    with pytest.raises(UsageError, match="two learners or more"):
+        report_items(questions, np.eye(3, dtype=np.float32), alone)
+    assert replace(alone, learners=("1",)).without(0).correct.size == 0
