@@ -56,7 +56,7 @@ def is_returned(path: Path, damaged: Path, whole: list[Any]) -> bool:
         return damaged.name not in str(error)
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [80, pytest.param(2000, marks=pytest.mark.soak)])
 def test_what_befell_a_file_is_named_by_the_full_check_and_returned_by_no_reader(atlas: Atlas, count: int) -> None:
     chance, done = random.Random(count), Counter[str]()
     whole = read_everything(atlas.path)

@@ -112,7 +112,7 @@ def calm(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[
     return files(out)
 
 
-@pytest.mark.parametrize("kills", [15, pytest.param(300, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [6, pytest.param(300, marks=pytest.mark.soak)])
 def test_a_killed_merge_is_completed_by_the_same_command(
     tmp_path: Path, driven: Merge, calm: dict[str, bytes], kills: int
 ) -> None:
@@ -133,12 +133,12 @@ def test_a_killed_merge_is_completed_by_the_same_command(
     assert ended < done / 2 or kills < 100  # a few may all come late
 
 
-@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "every"])
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "every"])
 @pytest.mark.parametrize("name", ["link", "replace", "fsync", "unlink", "mkdir"])
 def test_a_merge_that_dies_before_any_one_call_is_completed(
     tmp_path: Path, driven: Merge, calm: dict[str, bytes], name: str, step: int
 ) -> None:
-    """Each call is one of those that make a commit; `some` are the first, the fourth, the sixteenth."""
+    """Each call is one of those that make a commit; `some` are the first, the ninth, and so on."""
     deaths, at = 0, 1
     while (code := driven(out := tmp_path / str(at), call=name, at=at)) != 0:
         assert code == -signal.SIGKILL
