@@ -126,8 +126,9 @@ def panel(left: int, title: str, counts: list[float], values: list[float]) -> It
     line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(counts, values, strict=True))
     yield f'<polyline points="{line}" fill="none" stroke="#a63d1f" stroke-width="2"/>'
     for x, y in zip(counts, values, strict=True):
+        said = f"{y:,.0f}" if y >= 100 else f"{y:.3g}"
         yield f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="4" fill="#a63d1f"/>'
-        yield f'<text x="{across(x):.1f}" y="{up(y) - 10:.1f}" text-anchor="middle" fill="#2b2620">{y:.3g}</text>'
+        yield f'<text x="{across(x):.1f}" y="{up(y) - 10:.1f}" text-anchor="middle" fill="#2b2620">{said}</text>'
 
 
 def main() -> None:
