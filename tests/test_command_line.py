@@ -199,7 +199,7 @@ def test_control_c_stops_at_once_and_the_same_command_continues(knowscape: Run, 
 def test_a_killed_build_continues_to_the_same_bytes(knowscape: Run, tmp_path: Path) -> None:
     """kill -9 at random moments, then the same command: vectors as in an undisturbed run."""
     words = [line.split() for line in Path(__file__).read_text(encoding="utf-8").splitlines() if len(line) > 40]
-    rows = [{"id": str(n), "text": " ".join(words[n % len(words)] * (1 + n % 3)) + f" {n}"} for n in range(5000)]
+    rows = [{"id": str(n), "text": " ".join(words[n % len(words)] * (1 + n % 3)) + f" {n}"} for n in range(2000)]
     corpus = tmp_path / "texts.jsonl"
     corpus.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     assert knowscape("embed", corpus, "-o", tmp_path / "calm.atlas").returncode == 0
@@ -209,7 +209,7 @@ def test_a_killed_build_continues_to_the_same_bytes(knowscape: Run, tmp_path: Pa
         process = subprocess.Popen(
             command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
-        time.sleep(chance.uniform(0.3, 8))
+        time.sleep(chance.uniform(0.3, 5))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert knowscape("embed", corpus, "-o", tmp_path / "rough.atlas").returncode == 0
