@@ -96,7 +96,7 @@ def _read(questions: Path, responses: Path, model: str) -> Any:
     asked = read_questions(questions)
     answers = read_responses(responses, [question.id for question in asked])
     encoder = load_encoder(model, progress=progress_for())
-    return asked, encoder.encode_queries([question.embedding_text for question in asked]), answers
+    return asked, encoder.encode_documents([question.embedding_text for question in asked]), answers
 
 
 def _write(path: Path, rows: Any, result: Any, ids: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from knowscape.maps.regions import Regions
 __all__ = ["extend_graph", "grow_map"]
 
 # A larger map's quality is measured on so many of its articles: measuring more would take longer than all the rest.
-_FEW, _MEASURED = 5000, 1000
+_FEW, _MEASURED = 5000, 2000
 
 
 def extend_graph(graph: NeighbourGraph, vectors: NDArray[np.float32], known: NDArray[np.int64]) -> NeighbourGraph:

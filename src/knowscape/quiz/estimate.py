@@ -68,14 +68,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer to the question of that number; `right` is None for "I don't know".
-
-    `weight` is for how many answers it counts: less than one if it was given long before or after.
-    """
+    """An answer to the question of that number; `right` is None for "I don't know"."""
 
     question: int
     right: bool | None
-    weight: float = 1.0
 
 
 def answered(questions: NDArray[np.int64], correct: NDArray[np.float64]) -> list[Response]:
@@ -105,7 +101,7 @@ class Knowledge:
             item = self.items[response.question]
             # A wrong answer and "I don't know" are both evidence of not knowing; the shapes differ by a factor only.
             chance = item.right() if response.right else 1 - item.known()
-            logs[response.question] += response.weight * np.log(chance)
+            logs[response.question] += np.log(chance)
         self.below: list[NDArray[np.float64]] = []
         self.told: list[NDArray[np.float64]] = []
         self.log_evidence = 0.0
@@ -124,7 +120,7 @@ class Knowledge:
 
     def _downward(self) -> None:
         """Spread the belief about the person over the tree."""
-        belief = self.below[-1] * _level(self.prior)
+        belief = self.below[-1] * normal(self.prior.mean, self.prior.level)
         self.log_evidence += float(np.log(belief.sum()))
         self.beliefs = [belief / belief.sum()]
         for step, parent, below, told in zip(
@@ -182,7 +178,7 @@ class Knowledge:
         """Return by level the nodes' variances in logits if each answer were a measurement of its average precision."""
         precision: NDArray[np.float64] = np.zeros(self.topics.questions)
         for response in self.responses:
-            precision[response.question] += response.weight * _information(self.items[response.question], self.prior)
+            precision[response.question] += _information(self.items[response.question], self.prior)
         below, told = [], []
         for share, parent, size in zip(shares, self.topics.parents, self.topics.sizes[1:], strict=True):
             below.append(precision)
@@ -224,10 +220,6 @@ def normal(mean: float, variance: float) -> NDArray[np.float64]:
     start = np.maximum(0, 1 - np.abs(GRID - np.clip(mean, GRID[0], GRID[-1])) / _SPACING)
     result: NDArray[np.float64] = start @ walk(variance)
     return result
-
-
-def _level(prior: Prior) -> NDArray[np.float64]:
-    return normal(prior.mean, prior.level)
 
 
 @lru_cache(maxsize=4096)

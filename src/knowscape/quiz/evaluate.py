@@ -90,8 +90,12 @@ def evaluate_knowledge(
         raise UsageError("All answers are right, or none is: there is nothing to tell apart.")
     topics, cold = Topics.of(vectors), text_items(questions)
     guess = np.array([1 / len(question.options) for question in questions])
-    plane = _plane(vectors)
-    likeness: NDArray[np.float64] = np.atleast_2d(np.corrcoef(vectors))
+    by_texts: dict[str, Predictor] = {
+        "cold": _by_knowledge(topics, cold, Prior()),
+        "share correct": _by_share,
+        "paper": _by_likeness(np.atleast_2d(np.corrcoef(vectors))),
+        "2-D Gaussian process": _by_plane(_plane(vectors)),
+    }
     predictions = {name: np.full(len(answers), np.nan) for name in (*COLD, *WARM)}
     random = np.random.default_rng(seed)
     for learner in range(len(answers.learners)):
@@ -101,12 +105,7 @@ def evaluate_knowledge(
             rasch = fit_items(table, sittings, guess, model="1PL", prior=_NO_TOPICS)
         for sitting in range(len(answers.sittings)):
             rows = np.flatnonzero((answers.learner == learner) & (answers.sitting == sitting))
-            predictors: dict[str, Predictor] = {
-                "cold": _by_knowledge(topics, cold, Prior()),
-                "share correct": _by_share,
-                "paper": _by_likeness(likeness),
-                "2-D Gaussian process": _by_plane(plane),
-            }
+            predictors = dict(by_texts)
             # Where nobody else sat it, nothing is known of it.
             if sitting in sittings:
                 predictors["warm"] = _by_knowledge(topics, warm.of(sitting), Prior())

@@ -96,7 +96,7 @@ def _from_others(
             beside = (answers.learner == learner) & (answers.sitting == sitting)
             beside[row] = False
             told = answers.question[beside], answers.correct[beside]
-            # A sitting that nobody else has taken is like the others on average.
+            # Of a sitting that nobody else has taken nothing is known; the first one stands for it.
             items = fitted.of(sitting) if sitting < fitted.difficulty.shape[1] else fitted.of(0)
             expected[row] = Knowledge(topics, answered(*told), items).predict(int(answers.question[row]))
     return expected
