@@ -1,14 +1,14 @@
 """Compare the encoder with sentence-transformers: the same vectors, and how much faster.
 
-    python benchmarks/encode.py DATA --peer-python /path/to/python [--backends torch onnx openvino] [--repeats 3]
+    python benchmarks/encode.py DATA --peers torch=PYTHON [openvino=PYTHON] [onnx=PYTHON] [--repeats 3]
 
-DATA holds wikipedia-excerpts.parquet and retrieval/scifact/corpus.jsonl.  `--peer-python` is the interpreter of an
-environment with sentence-transformers, and its extras onnx and openvino for those back ends.  Three sets of texts:
-4,000 Wikipedia excerpts, 1,000 SciFact abstracts, and 2,000 texts of mixed length, from one word to beyond the model's
-256 tokens.  Own and peer take turns on the same texts, each in a process of its own with the same number of threads;
-the model is loaded and warm before the clock starts.  sentence-transformers' defaults are torch, fp32, batches of 32;
-its other back ends are tried with batches of 8, 32 and 128, and the fastest is shown.  The machine's matrix speed is
-that of one large product in OpenVINO, in the precision that the encoder chose.
+DATA holds wikipedia-excerpts.parquet and retrieval/scifact/corpus.jsonl.  Each PYTHON is the interpreter of an
+environment with sentence-transformers and what that back end needs; two back ends may need different versions.  Three
+sets of texts: 4,000 Wikipedia excerpts, 1,000 SciFact abstracts, and 2,000 texts of mixed length, from one word to
+beyond the model's 256 tokens.  Own and peers take turns on the same texts, each in a process of its own with the same
+number of threads; the model is loaded and warm before the clock starts.  sentence-transformers' defaults are torch,
+fp32, batches of 32; its other back ends are tried with batches of 8, 32 and 128, and the fastest is shown.  The
+machine's matrix speed is that of products of the encoder's sizes in OpenVINO, in the precision that the encoder chose.
 """
 
 import argparse
@@ -81,6 +81,13 @@ def read_sets(data: Path) -> dict[str, list[str]]:
     }
 
 
+def peer(word: str) -> tuple[str, str]:
+    backend, _, python = word.partition("=")
+    if backend not in ("torch", "openvino", "onnx") or not python:
+        raise argparse.ArgumentTypeError(f"{word!r} is not torch=, openvino= or onnx= and an interpreter.")
+    return backend, python
+
+
 def run(python: str, code: str, *arguments: str) -> dict[str, float]:
     done = subprocess.run([python, "-c", code, *arguments], capture_output=True, text=True)
     if done.returncode:
@@ -88,19 +95,18 @@ def run(python: str, code: str, *arguments: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compare(texts: list[str], model: str, *, peer_python: str, backends: list[str], repeats: int) -> None:
+def compare(texts: list[str], model: str, *, peers: dict[str, str], repeats: int) -> None:
     threads = str(os.cpu_count())
     with tempfile.TemporaryDirectory() as folder:
         where, own, peer = (str(Path(folder) / name) for name in ("texts.json", "own.npy", "peer.npy"))
         Path(where).write_text(json.dumps(texts), encoding="utf-8")
 
         def ask(backend: str, batch: int, out: str = "") -> float:
-            return run(peer_python, PEER, where, out or f"{folder}/other.npy", model, threads, backend, str(batch))[
-                "seconds"
-            ]
+            to = out or f"{folder}/other.npy"
+            return run(peers[backend], PEER, where, to, model, threads, backend, str(batch))["seconds"]
 
         best = {"torch": 32}
-        for backend in backends:
+        for backend in peers:
             if backend != "torch":
                 best[backend] = min((8, 32, 128), key=lambda batch: ask(backend, batch))
         ours: list[dict[str, float]] = []
@@ -122,21 +128,17 @@ def compare(texts: list[str], model: str, *, peer_python: str, backends: list[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--peer-python", required=True)
-    parser.add_argument("--backends", nargs="+", default=["torch"], choices=["torch", "onnx", "openvino"])
+    parser.add_argument("--peers", nargs="+", type=peer, required=True, metavar="BACKEND=PYTHON")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
+    peers = dict(arguments.peers)
+    if "torch" not in peers:
+        parser.error("The vectors are compared with torch's: name torch=PYTHON among the peers.")
     with tempfile.TemporaryDirectory() as folder:
         model = str(peer_model(Path(folder) / "model"))
         for name, texts in read_sets(arguments.data).items():
             print(name, flush=True)
-            compare(
-                texts,
-                model,
-                peer_python=arguments.peer_python,
-                backends=arguments.backends,
-                repeats=arguments.repeats,
-            )
+            compare(texts, model, peers=peers, repeats=arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ class Knowledge:
     def mean(self) -> NDArray[np.float64]:
         """For each node, numbered through, the probability of knowing the answer to a question that hangs there."""
         return np.concatenate(
-            [belief @ read for belief, read in zip(self.beliefs, self._readings(expit(GRID)), strict=True)]
+            [belief @ read for belief, read in zip(self.beliefs, self.readings(expit(GRID)), strict=True)]
         )
 
     @cached_property
@@ -167,8 +167,17 @@ class Knowledge:
         """Return the probability of a right answer to a question, guessing included."""
         return float(self.beliefs[0][question] @ self.items[question].right())
 
-    def _readings(self, at_leaf: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Return by level what is expected `at_leaf`, of a function on the grid, given the value at the node."""
+    def given_parent(self, level: int) -> NDArray[np.float64]:
+        """Return for the nodes of a level float64[n_l, grid, grid]: the chance of each value, given the parent's."""
+        below, told = self.below[level], self.told[level]
+        result: NDArray[np.float64] = self._steps[level] * below[:, None, :] / told[:, :, None]
+        return result
+
+    def readings(self, at_leaf: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return by level what is expected of a function on the grid at a question below a node, by the node's value.
+
+        No answer counts: it is a question that was not asked.
+        """
         readings = [at_leaf]
         for step in self._steps:
             readings.append(step @ readings[-1])
