@@ -24,8 +24,8 @@ from knowscape.embed.plan import plan_slices
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.spec import Encoder
 
-PIPELINE = """
-import json, resource, sys, time
+PIPELINE = r"""
+import json, re, sys, time
 from pathlib import Path
 from knowscape.atlas import Atlas
 from knowscape.build import EmbedOptions, embed_corpus, put_corpus
@@ -39,7 +39,7 @@ atlas.corpus.texts
 start = time.perf_counter()
 found = embed_corpus(atlas, "all-MiniLM-L6-v2", EmbedOptions(cache=False))
 print(json.dumps({"seconds": time.perf_counter() - start, "computed": found.computed,
-                  "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+                  "bytes": 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])}))
 """
 
 

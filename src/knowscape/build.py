@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,10 @@ from knowscape.maps.quality import clearly_worse
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
+from knowscape.quiz.estimate import Prior
+from knowscape.quiz.items import text_items
 from knowscape.quiz.questions import Question, digest_of, read_questions, store_questions
+from knowscape.quiz.topics import HEIGHTS, Topics
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
 from knowscape.store.parts import write_part
@@ -306,6 +310,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
         raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
     near = make_neighbours(atlas, name, progress=progress)
     with progress.stage("Page"):
+        topics = Topics.of(atlas.question_vectors(name)) if atlas.questions else None
         build_page(
             atlas.folder.page(),
             made_from=sha256_json(made.about),
@@ -315,6 +320,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "quality": made.quality.to_json(),
                 "question_region": made.question_region,
+                "knowledge": _knowledge_model(topics),
             },
             documents=PayloadDocuments(
                 corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist(), near.indices[:, :_SHOWN]
@@ -324,8 +330,17 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
             finest_region=made.membership[:count, -1],
             levels=made.regions.levels,
             questions=_page_questions(atlas, made, name),
+            places=topics and topics.attach(atlas.question_vectors(name), atlas.vectors(name)),
         )
     return atlas.folder.page()
+
+
+def _knowledge_model(topics: Topics | None) -> dict[str, Any] | None:
+    """Return what the page estimates the reader's knowledge with."""
+    if topics is None:
+        return None
+    tree = {"parents": [parent.tolist() for parent in topics.parents], "heights": HEIGHTS}
+    return {"tree": tree, "prior": asdict(Prior())}
 
 
 def _no_page(made: KnowledgeMap) -> str:
@@ -354,11 +369,13 @@ def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[s
             "options": list(question.options),
             "correctIndex": question.correct_index,
             "topic": question.topic,
-            "difficulty": question.difficulty,
+            "item": asdict(item),
             "x": float(xy[0]),
             "y": float(xy[1]),
             "source": place.get(question.source_article),
             "near": [int(row) for row in rows],
         }
-        for question, xy, rows in zip(questions, made.coordinates[len(corpus) :], near, strict=True)
+        for question, item, xy, rows in zip(
+            questions, text_items(questions), made.coordinates[len(corpus) :], near, strict=True
+        )
     ]

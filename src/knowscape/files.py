@@ -51,7 +51,7 @@ def digester(algorithm: str = "blake3") -> Any:
     return _DIGESTERS[algorithm]()
 
 
-def digest(content: bytes, algorithm: str = "blake3") -> str:
+def digest(content: bytes | memoryview, algorithm: str = "blake3") -> str:
     """Return `algorithm:hexadecimal digits` of some bytes."""
     found = digester(algorithm)
     found.update(content)

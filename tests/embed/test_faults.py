@@ -2,10 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from threading import Event, Timer
 
 import fakes
 import numpy as np
@@ -103,6 +104,30 @@ def test_a_device_that_vanishes_with_no_other_ends_the_run_and_puts_no_text_into
     with pytest.raises(DeviceLostError, match="cannot embed any text any more: CUDA error: device lost"):
         run(Threads(lambda: CountingEncoder(gone)), store)
     assert store.quarantine() == {}
+
+
+def test_a_model_that_is_being_loaded_when_the_user_stops_computes_nothing() -> None:
+    began, loaded, encoder = Event(), Event(), CountingEncoder(lambda texts, vectors: computed(texts))
+    seen: list[bool] = []
+
+    def computed(texts: list[str]) -> None:
+        seen.append(encoder.closed)
+
+    def load() -> CountingEncoder:
+        began.set()
+        assert loaded.wait(10)
+        return encoder
+
+    def slices() -> Iterator[tuple[int, list[str]]]:
+        yield 0, ["a text"]
+        assert began.wait(10)
+        Timer(0.2, loaded.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Threads(load).encode(slices()))
+    assert encoder.closed
+    assert all(seen), "an encoder that is closed refuses to compute; this one was asked before it was closed"
 
 
 class Dying:

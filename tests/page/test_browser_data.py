@@ -1,6 +1,7 @@
 """The built page with data that nobody should put on a page, and with less than it hopes for."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,8 @@ from visitor import DESKTOP, PHONE, Visit, chromium, needs_chromium, served, vis
 
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
+from knowscape.quiz.estimate import Item, Prior
+from knowscape.quiz.topics import HEIGHTS, Places
 
 pytestmark = needs_chromium
 
@@ -22,6 +25,8 @@ HOSTILE = [
 ]  # fmt: skip
 ADDRESSES = ["javascript:window.broken=3", "data:text/html,x", "//elsewhere.example", "https://elsewhere.example/a b"]
 COUNT = 66
+# Of one question.
+TREE = {"parents": [[0]] * 7, "heights": HEIGHTS}
 
 
 def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
@@ -41,6 +46,7 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
             "title": HOSTILE[0], "model": HOSTILE[1], "created": "2026-01-01T00:00:00+00:00",
             "quality": {"recall": {"10": share}, "question_overlap": None},
             "question_region": [0.2, 0.2, 0.8, 0.8] if questions else None,
+            "knowledge": {"tree": TREE, "prior": asdict(Prior())} if questions else None,
         },
         documents=PayloadDocuments(
             titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], HOSTILE * 6, np.zeros((COUNT, 2), np.int32)
@@ -50,6 +56,7 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
         finest_region=(np.arange(COUNT) % 3).astype(np.int32),
         levels=[regions, [], []],
         questions=questions,
+        places=Places(np.zeros((COUNT, 1), np.int32), np.ones((COUNT, 1))) if questions else None,
     )  # fmt: skip
     return folder / "page"
 
@@ -128,7 +135,7 @@ def test_questions_may_hold_formulas_and_markup_and_run_nothing(browser: Any, tm
     question = {
         "id": "q", "question": r"What is $\frac{1}{2} + x^2$ for <b>x</b> $\href{javascript:window.broken=4}{y}$?",
         "options": [*HOSTILE[:2], r"$\sqrt{2}$", "costs $5"], "correctIndex": 2,
-        "topic": HOSTILE[1], "difficulty": 1, "x": 0.5, "y": 0.5, "source": 5, "near": [0, 1],
+        "topic": HOSTILE[1], "item": asdict(Item()), "x": 0.5, "y": 0.5, "source": 5, "near": [0, 1],
     }  # fmt: skip
     with served(make_page(tmp_path, [question])) as address, visits(browser, address) as visit:
         visitor = visit(reduced_motion="reduce", **PHONE)

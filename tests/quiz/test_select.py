@@ -1,6 +1,7 @@
 """The next question is the one that is expected to tell most, and that by brute force too."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from knowscape.quiz.estimate import Item, Knowledge, Prior, Response
-from knowscape.quiz.select import MODES, Mode, expected_gains, interest, known_share, next_question
+from knowscape.quiz.select import MODES, Mode, expected_gains, interest, known_share, learning_gains, next_question
 from knowscape.quiz.topics import Places, Topics
 
 
@@ -47,6 +48,40 @@ def test_the_expected_gain_is_what_both_answers_do_to_the_means(
         assert found[question] == pytest.approx(weights @ spread, rel=1e-6, abs=1e-12)
 
 
+@given(topics, answers, items, st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_what_learning_gains_is_what_a_right_answer_without_a_guess_does_to_the_mean(
+    tree: Topics, told: list[Response], made: list[Item], seed: int
+) -> None:
+    weights = np.random.default_rng(seed).dirichlet(np.ones(sum(tree.sizes)))
+    made = [replace(item, guess=0.0) for item in made]
+    before = Knowledge(tree, told, made)
+    found = learning_gains(before, weights)
+    for question in range(tree.questions):
+        after = Knowledge(tree, [*told, Response(question, True)], made)
+        assert found[question] == pytest.approx(weights @ (after.mean - before.mean), rel=1e-6, abs=1e-12)
+
+
+@given(topics, answers, items, st.integers(0, 2**31))
+@settings(max_examples=40, deadline=None)
+def test_a_region_has_the_mean_of_its_nodes_and_the_variance_that_answers_leave(
+    tree: Topics, told: list[Response], made: list[Item], seed: int
+) -> None:
+    """By the law of total variance: what is open now is what is open after one more answer, and what it moves."""
+    weights = np.random.default_rng(seed).dirichlet(np.ones(sum(tree.sizes)))
+    before = Knowledge(tree, told, made)
+    mean, sd = before.average(weights)
+    assert mean == pytest.approx(weights @ before.mean, rel=1e-9)
+    chance = before.predict(3)
+    right, wrong = (Knowledge(tree, [*told, Response(3, which)], made).average(weights) for which in (True, False))
+    left = chance * right[1] ** 2 + (1 - chance) * wrong[1] ** 2
+    moved = chance * (right[0] - mean) ** 2 + (1 - chance) * (wrong[0] - mean) ** 2
+    assert sd**2 == pytest.approx(left + moved, rel=1e-6)
+    # A node alone: no more open than its own probability can be.
+    alone = np.eye(len(weights))[seed % len(weights)]
+    assert before.average(alone)[1] <= 0.5
+
+
 def test_the_first_questions_spread_over_the_topics() -> None:
     far = np.eye(5, dtype=np.float32).repeat(4, axis=0)
     near = far + 0.05 * np.random.default_rng(0).normal(size=far.shape).astype(np.float32)
@@ -76,7 +111,8 @@ def test_an_easy_question_is_easier_than_a_challenge() -> None:
     chosen = {mode: next_question(known, _even(tree), mode=mode) for mode in MODES}
     assert chosen["easy"] is not None
     assert chosen["challenge"] is not None
-    assert known.predict(chosen["easy"]) > 0.75 > 0.6 > known.predict(chosen["challenge"])
+    assert known.predict(chosen["easy"]) > 0.75
+    assert known.predict(chosen["challenge"]) < 0.6
 
 
 def test_weak_spots_are_asked_where_little_is_known() -> None:

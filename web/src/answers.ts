@@ -1,7 +1,8 @@
 /** The reader's answers, kept in this browser for this map. */
 
-import type { Evidence } from "./estimate";
+import type { Response } from "./knowledge";
 import type { MapInfo, Question } from "./payload";
+import type { Pair } from "./progress";
 
 /** The chosen option, or null for "I don't know". */
 export type Choice = number | null;
@@ -29,7 +30,7 @@ export class Answers {
     private readonly key: string,
     private readonly storage: Storage | null,
   ) {
-    this.restore();
+    this.read(this.stored());
   }
 
   get count(): number {
@@ -50,8 +51,27 @@ export class Answers {
     return this.questions.filter((question) => !this.given.has(question.id));
   }
 
-  evidence(): Evidence[] {
-    return this.all().map(({ question, right }) => ({ x: question.x, y: question.y, value: right ? 1 : 0 }));
+  of(question: Question): Answer | null {
+    return this.given.get(question.id) ?? null;
+  }
+
+  /** The answers as evidence, by the questions' numbers. */
+  responses(): Response[] {
+    return this.questions.flatMap((question, number) => {
+      const answer = this.of(question);
+      return answer ? [{ question: number, right: answer.choice === null ? null : answer.right }] : [];
+    });
+  }
+
+  /** Take over answers from a link or a file, beside those that are there; how many there were. */
+  takeOver(pairs: readonly Pair[]): number {
+    const taken = this.read(pairs);
+    this.save();
+    return taken;
+  }
+
+  pairs(): Pair[] {
+    return this.all().map(({ question, choice }) => [question.id, choice]);
   }
 
   give(question: Question, choice: Choice): Answer {
@@ -71,20 +91,22 @@ export class Answers {
   }
 
   private save(): void {
-    const pairs = this.all().map(({ question, choice }) => [question.id, choice]);
-    this.attempt((storage) => storage.setItem(this.key, JSON.stringify(pairs)));
+    this.attempt((storage) => storage.setItem(this.key, JSON.stringify(this.pairs())));
   }
 
-  private restore(): void {
+  private read(pairs: readonly unknown[]): number {
     const questions = new Map(this.questions.map((question) => [question.id, question]));
-    for (const pair of this.stored()) {
+    let taken = 0;
+    for (const pair of pairs) {
       if (!Array.isArray(pair)) continue;
       const [id, choice] = pair as unknown[];
       const question = typeof id === "string" ? questions.get(id) : undefined;
       if (question && (choice === null || typeof choice === "number")) {
         this.given.set(question.id, this.judge(question, choice));
+        taken++;
       }
     }
+    return taken;
   }
 
   private stored(): unknown[] {

@@ -2,7 +2,7 @@
 
 import { css, scaleColour, type Palette, type Rgb } from "./colour";
 import { clearAt, fogAt, mix, smooth } from "./curves";
-import type { Field } from "./estimate";
+import type { Field } from "./field";
 import { dotsAt, type Painter, type Scene } from "./painter";
 import { mapX, mapY, type Box, type Points } from "./payload";
 import { cellOf, SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";

@@ -1,6 +1,6 @@
 /** The estimate as it is shown: it moves from the old state to the new one, so that the fog is seen to lift. */
 
-import type { Field } from "./estimate";
+import type { Field } from "./field";
 import type { Tick } from "./frames";
 
 const LIFT_MS = 900;

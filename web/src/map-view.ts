@@ -4,7 +4,7 @@ import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
 import type { Palette } from "./colour";
 import { byId, reducedMotion, whenIdle } from "./dom";
-import type { Field } from "./estimate";
+import type { Field } from "./field";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
 import { LabelLayer, type TitleSource } from "./label-layer";

@@ -4,7 +4,8 @@ import { Answers, browserStorage, storageKey } from "./answers";
 import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
 import { byId, formatCount } from "./dom";
-import { estimateAt, estimateField, kernelFor, type Estimate, type Kernel } from "./estimate";
+import { MODES, type Mode } from "./choice";
+import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
 import { KEPT, type Kin } from "./kin";
 import { drawLegend } from "./legend";
@@ -14,7 +15,9 @@ import { Picker } from "./picker";
 import { QuizCard } from "./quiz";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
-import { nextQuestion } from "./select";
+import { fromFragment, ProgressError } from "./progress";
+import { Survey } from "./survey";
+import { SurveyPanel } from "./survey-panel";
 import { onTheme } from "./theme";
 import { startTrust } from "./trust";
 
@@ -26,15 +29,18 @@ const AIM_REACH = 90;
 
 export class Page {
   private readonly region: Box;
-  private readonly kernel: Kernel;
   private readonly picker: Picker;
   private readonly view: MapView;
   private readonly answers: Answers;
   private readonly panel: ArticlePanel;
   private readonly card: HoverCard;
   private readonly searchBox: SearchBox;
+  private readonly survey: Survey | null;
+  private readonly surveyPanel: SurveyPanel | null;
   private readonly heat: Heat | null;
   private readonly quiz: QuizCard | null;
+  private readonly mode = byId<HTMLSelectElement>("quiz-mode");
+  private field: Field | null = null;
   private readonly mapNode = byId("map");
   private hits = 0;
   private lastOpened: Question | null = null;
@@ -45,7 +51,6 @@ export class Page {
   ) {
     const { map, points, titles } = library;
     this.region = map.question_region ?? WHOLE_MAP;
-    this.kernel = kernelFor(this.region);
     this.picker = new Picker(points);
     this.card = new HoverCard(library);
     this.panel = new ArticlePanel(library, {
@@ -53,14 +58,19 @@ export class Page {
       kin: (index, kin) => this.showKin(index, kin),
       go: (index) => this.open(index, true),
     });
-    this.answers = new Answers(questions, storageKey(map), browserStorage());
+    this.answers = this.makeAnswers();
     this.view = this.makeView();
-    this.heat = questions.length ? new Heat(this.field(), (field) => this.view.setField(field)) : null;
+    this.survey = map.knowledge
+      ? new Survey(map.knowledge, map, points, this.region, questions, this.answers)
+      : null;
+    this.field = this.survey?.field() ?? null;
+    this.heat = this.field ? new Heat(this.field, (field) => this.view.setField(field)) : null;
     onTheme(() => this.repaint());
     startTrust(map, (on) => this.view.setDistrust(on));
     const search = new TitleSearch(titles);
     this.searchBox = this.makeSearch(search);
-    this.quiz = questions.length ? this.makeQuiz() : null;
+    this.quiz = this.survey ? this.makeQuiz(this.survey) : null;
+    this.surveyPanel = this.survey ? this.makeSurveyPanel(this.survey) : null;
     byId("legend").hidden = this.quiz === null;
     this.startTools();
     this.startKeys();
@@ -102,9 +112,39 @@ export class Page {
     });
   }
 
-  private makeQuiz(): QuizCard {
+  /** This browser's answers, or those that came with a link, which are kept only when the reader says so. */
+  private makeAnswers(): Answers {
+    const key = storageKey(this.library.map);
+    const own = new Answers(this.questions, key, browserStorage());
+    window.addEventListener("hashchange", () => location.reload());
+    const leave = (): void => {
+      history.replaceState(null, "", location.pathname + location.search);
+      location.reload();
+    };
+    byId("shared-leave").addEventListener("click", leave);
+    try {
+      const pairs = fromFragment(this.questions, location.hash);
+      if (!pairs) return own;
+      const shared = new Answers(this.questions, key, null);
+      shared.takeOver(pairs);
+      byId("shared-keep").addEventListener("click", () => {
+        own.takeOver(pairs);
+        leave();
+      });
+      byId("shared").hidden = false;
+      return shared;
+    } catch (error) {
+      if (!(error instanceof ProgressError)) throw error;
+      byId("shared-text").textContent = error.message;
+      byId("shared-keep").hidden = true;
+      byId("shared").hidden = false;
+      return own;
+    }
+  }
+
+  private makeQuiz(survey: Survey): QuizCard {
     return new QuizCard(this.answers, this.questions.length, this.library.titles, {
-      next: () => nextQuestion(this.answers.open(), this.answers.evidence(), this.kernel, this.region),
+      next: () => survey.next(this.chosenMode()),
       asked: (question) => {
         this.view.mark({ asked: question, threads: null, answers: this.answers.all() });
         this.view.measure();
@@ -120,14 +160,34 @@ export class Page {
     });
   }
 
-  private field() {
-    return estimateField(this.answers.evidence(), this.kernel, this.region);
+  private chosenMode(): Mode {
+    return MODES.find((mode) => mode === this.mode.value) ?? "balanced";
   }
 
+  private makeSurveyPanel(survey: Survey): SurveyPanel {
+    this.mode.addEventListener("change", () => this.quiz?.askAnew());
+    return new SurveyPanel(survey, this.answers, this.questions, this.library.titles, {
+      open: () => {
+        this.panel.close();
+        this.view.measure();
+      },
+      closed: () => this.view.measure(),
+      taken: () => {
+        this.lift();
+        this.quiz?.askAnew();
+      },
+      read: (article) => this.open(article, true),
+    });
+  }
+
+  /** Let the estimate follow the answers. */
   private lift(): void {
-    if (!this.heat) return;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.heat.set(this.field());
-    else this.view.frames.animate(this.heat.lift(this.field()));
+    if (!this.heat || !this.survey) return;
+    this.survey.update();
+    this.field = this.survey.field();
+    this.surveyPanel?.update();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.heat.set(this.field);
+    else this.view.frames.animate(this.heat.lift(this.field));
   }
 
   private repaint(): void {
@@ -188,6 +248,7 @@ export class Page {
     const place = placeOf(this.library, index);
     this.lastOpened = this.quiz?.current ?? null;
     this.showCard(null);
+    this.surveyPanel?.hide();
     this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
     this.view.measure();
@@ -228,6 +289,7 @@ export class Page {
 
   private escape(): void {
     this.openLegend(false);
+    this.surveyPanel?.close();
     this.panel.close();
   }
 
@@ -304,10 +366,6 @@ export class Page {
     for (const card of document.querySelectorAll("[data-covers]")) observer.observe(card);
   }
 
-  private estimate(x: number, y: number): Estimate {
-    return estimateAt(this.answers.evidence(), this.kernel, x, y);
-  }
-
   /** `window.knowscape` is there for tests of the built page: it tells where the page stands and changes nothing. */
   private openHook(): void {
     const state = (): object => ({
@@ -323,7 +381,8 @@ export class Page {
       labels: this.view.names(),
       ready: this.picker.ready,
     });
-    const heat = (x: number, y: number): Estimate => this.estimate(x, y);
-    Object.defineProperty(window, "knowscape", { value: Object.freeze({ state, heat }) });
+    const heat = (x: number, y: number): Estimate | null => (this.field ? estimateAt(this.field, x, y) : null);
+    const articles = (): object | null => this.survey?.articles() ?? null;
+    Object.defineProperty(window, "knowscape", { value: Object.freeze({ state, heat, articles }) });
   }
 }

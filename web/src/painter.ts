@@ -2,7 +2,7 @@
 
 import type { Camera } from "./camera";
 import type { Palette } from "./colour";
-import type { Field } from "./estimate";
+import type { Field } from "./field";
 import type { Points } from "./payload";
 import type { Terrain } from "./terrain";
 

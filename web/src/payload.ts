@@ -1,5 +1,7 @@
 /** The files beside the page: what `page/payload.py` writes, this module reads; nothing else knows the format. */
 
+import type { Item, Prior, Tree } from "./knowledge";
+
 export interface Interval {
   mean: number;
   low: number;
@@ -28,12 +30,14 @@ export interface Quality {
 
 export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 
+/** `each` values a document, one where it is not said. */
 interface Column {
-  type: "uint8" | "uint16";
+  type: "uint8" | "uint16" | "uint32";
   offset: number;
+  each?: number;
 }
 
-type ColumnName = "x" | "y" | "recall" | "region";
+type ColumnName = "x" | "y" | "recall" | "region" | "node" | "weight";
 
 export interface MapInfo {
   format: number;
@@ -44,7 +48,9 @@ export interface MapInfo {
   quality: Quality;
   question_region: Box | null;
   levels: Region[][];
-  columns: Record<ColumnName, Column>;
+  /** There where there are questions. */
+  knowledge: { tree: Tree; prior: Prior } | null;
+  columns: Record<Exclude<ColumnName, "node" | "weight">, Column> & { node?: Column; weight?: Column };
   text_block: number;
   text_blocks: number;
   questions: number;
@@ -57,6 +63,14 @@ export interface Points {
   y: Uint16Array;
   recall: Uint8Array;
   region: Uint16Array;
+  places: Places;
+}
+
+/** Where the documents hang in the tree of topics: `each` nodes a document, and their weights, which count 255ths. */
+export interface Places {
+  each: number;
+  node: Uint16Array | Uint32Array;
+  weight: Uint8Array;
 }
 
 export interface Question {
@@ -65,7 +79,7 @@ export interface Question {
   options: string[];
   correctIndex: number;
   topic: string | null;
-  difficulty: number | null;
+  item: Item;
   x: number;
   y: number;
   source: number | null;
@@ -81,7 +95,7 @@ export interface Article {
 }
 
 export const NO_REGION = 65535;
-const FORMAT = 1;
+const FORMAT = 2;
 const REBUILD = "Build the page again with “knowscape page”.";
 const COORDINATE_STEPS = 65535;
 
@@ -133,23 +147,42 @@ export const loadQuestions = (map: MapInfo): Promise<Question[]> =>
 /** View the columns inside the file's bytes; nothing is copied. */
 export function parsePoints(buffer: ArrayBuffer, map: Pick<MapInfo, "columns" | "documents">): Points {
   const count = map.documents;
-  const short = (name: ColumnName) => new Uint16Array(buffer, checked(buffer, map, name, 2), count);
-  const byte = (name: ColumnName) => new Uint8Array(buffer, checked(buffer, map, name, 1), count);
-  return { count, x: short("x"), y: short("y"), recall: byte("recall"), region: short("region") };
+  const short = (name: ColumnName) => new Uint16Array(buffer, checked(buffer, map, name, "uint16"), count);
+  const byte = (name: ColumnName) => new Uint8Array(buffer, checked(buffer, map, name, "uint8"), count);
+  return {
+    count, x: short("x"), y: short("y"), recall: byte("recall"), region: short("region"),
+    places: parsePlaces(buffer, map),
+  };
 }
+
+function parsePlaces(buffer: ArrayBuffer, map: Pick<MapInfo, "columns" | "documents">): Places {
+  const { node } = map.columns;
+  if (!node) return { each: 0, node: new Uint16Array(0), weight: new Uint8Array(0) };
+  const each = node.each ?? 1;
+  const count = map.documents * each;
+  const wide = node.type === "uint32";
+  const from = checked(buffer, map, "node", wide ? "uint32" : "uint16");
+  return {
+    each,
+    node: wide ? new Uint32Array(buffer, from, count) : new Uint16Array(buffer, from, count),
+    weight: new Uint8Array(buffer, checked(buffer, map, "weight", "uint8"), count),
+  };
+}
+
+const WIDTHS = { uint8: 1, uint16: 2, uint32: 4 } as const;
 
 function checked(
   buffer: ArrayBuffer,
   map: Pick<MapInfo, "columns" | "documents">,
   name: ColumnName,
-  width: number,
+  expected: Column["type"],
 ): number {
-  const { offset, type } = map.columns[name];
-  const expected = width === 2 ? "uint16" : "uint8";
-  if (type !== expected || offset % 4 !== 0 || offset + map.documents * width > buffer.byteLength) {
-    throw new PayloadError(`data/points.bin does not hold ${map.documents} values of “${name}”. ${REBUILD}`);
+  const column = map.columns[name];
+  const length = map.documents * (column?.each ?? 1) * WIDTHS[expected];
+  if (column?.type !== expected || column.offset % 4 !== 0 || column.offset + length > buffer.byteLength) {
+    throw new PayloadError(`data/points.bin does not hold the values of “${name}” of ${map.documents} articles. ${REBUILD}`);
   }
-  return offset;
+  return column.offset;
 }
 
 export const mapX = (points: Points, index: number): number => (points.x[index] ?? 0) / COORDINATE_STEPS;

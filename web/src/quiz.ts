@@ -46,7 +46,6 @@ export class QuizCard {
   ) {
     this.unknown.addEventListener("click", () => this.give(null));
     this.next.addEventListener("click", () => this.advance(true));
-    this.grab.addEventListener("click", () => this.fold(!this.card.classList.contains("folded")));
     byId("quiz-reset").addEventListener("click", () => this.confirmReset());
     this.swipe();
     this.card.hidden = false;
@@ -77,6 +76,12 @@ export class QuizCard {
     if (choice < 0 || choice >= this.question.options.length || choice === LETTERS.indexOf("E")) return false;
     this.give(choice);
     return true;
+  }
+
+  /** Ask another question where none has been answered yet: the mode, or the answers, have changed. */
+  askAnew(): void {
+    if (this.answer === null) this.advance(false);
+    else this.showTally();
   }
 
   private advance(takeFocus: boolean): void {
@@ -121,8 +126,12 @@ export class QuizCard {
 
   private showEnd(): void {
     this.topic.textContent = "The survey is complete";
-    const [total, right] = [formatCount(this.total), formatCount(this.answers.right)];
-    this.text.textContent = `You answered all ${total} questions, ${right} of them right.`;
+    const [count, right] = [formatCount(this.answers.count), formatCount(this.answers.right)];
+    this.text.textContent =
+      this.answers.count < this.total
+        ? `The map is known well enough after ${count} questions, ${right} of them right: the other ` +
+          `${formatCount(this.total - this.answers.count)} would hardly change it.`
+        : `You answered all ${count} questions, ${right} of them right.`;
     this.options.replaceChildren();
     this.unknown.hidden = true;
   }
@@ -221,23 +230,27 @@ export class QuizCard {
     this.grab.setAttribute("aria-expanded", String(!folded));
   }
 
+  /** The handle folds the sheet when it is pressed, or swiped; a press that ends a swipe does not undo it. */
   private swipe(): void {
     let from: number | null = null;
+    let swiped = false;
     this.grab.addEventListener("pointerdown", (event) => {
       from = event.clientY;
+      swiped = false;
       this.grab.setPointerCapture(event.pointerId);
     });
     this.grab.addEventListener("pointermove", (event) => {
       if (from === null || Math.abs(event.clientY - from) < 24) return;
       this.fold(event.clientY > from);
       from = null;
-      // The click that ends a swipe must not undo it.
-      this.grab.addEventListener("click", (click) => click.stopImmediatePropagation(), {
-        once: true,
-        capture: true,
-      });
+      swiped = true;
     });
     // Also where the system takes the touch away.
     this.grab.addEventListener("lostpointercapture", () => (from = null));
+    // A finger's swipe is followed by no click, and a key's click by no pointer (its detail is 0).
+    this.grab.addEventListener("click", (event) => {
+      if (!swiped || event.detail === 0) this.fold(!this.card.classList.contains("folded"));
+      swiped = false;
+    });
   }
 }

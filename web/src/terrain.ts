@@ -1,6 +1,7 @@
 /** The land: a smoothed density of the points as a height above the sea, and how true the map is there. */
 
 import type { Points } from "./payload";
+import { blur } from "./raster";
 
 /** The grid reaches this far beyond the map's sides, so that coasts close. */
 export const TERRAIN_MARGIN = 0.1;
@@ -32,13 +33,13 @@ export function buildTerrain(points: Points, size = SIZE): Terrain {
   const grain = Math.min(Math.max(1.55 / Math.sqrt(points.count), 0.0088), 0.05);
   const cell = (1 + 2 * TERRAIN_MARGIN) / size;
   const raw = histogram(points, size, null);
-  const fine = blur(raw, size, grain / cell);
-  const broad = blur(raw, size, (grain * BROAD_FACTOR) / cell);
+  const fine = blur(raw, size, size, grain / cell);
+  const broad = blur(raw, size, size, (grain * BROAD_FACTOR) / cell);
   const density = fine.map((value, i) => value * (1 - BROAD_SHARE) + (broad[i] ?? 0) * BROAD_SHARE);
-  const relief = blur(raw, size, (grain * RELIEF_FACTOR) / cell);
+  const relief = blur(raw, size, size, (grain * RELIEF_FACTOR) / cell);
   const recall = ratio(
-    blur(histogram(points, size, points.recall), size, (grain * 1.5) / cell),
-    blur(raw, size, (grain * 1.5) / cell),
+    blur(histogram(points, size, points.recall), size, size, (grain * 1.5) / cell),
+    blur(raw, size, size, (grain * 1.5) / cell),
   );
   const coast = quantile(sortedAtPoints(points, density, size), DROWNED) || 1e-12;
   const heights = sortedAtPoints(points, relief, size);
@@ -106,44 +107,3 @@ const quantile = (sorted: Float32Array, share: number): number =>
 
 const ratio = (above: Float32Array, below: Float32Array): Float32Array =>
   above.map((value, i) => value / Math.max(below[i] ?? 0, 1e-9));
-
-/** Smooth a square grid with a Gaussian of `sigma` cells, rows first, then columns. */
-export function blur(grid: Float32Array, size: number, sigma: number): Float32Array {
-  const kernel = gaussian(sigma);
-  const rows = blurLines(grid, kernel, { size, along: 1, across: size });
-  return blurLines(rows, kernel, { size, along: size, across: 1 });
-}
-
-function gaussian(sigma: number): Float32Array {
-  const radius = Math.ceil(sigma * 3.5);
-  const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) =>
-    Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)),
-  );
-  const sum = kernel.reduce((a, b) => a + b, 0);
-  return kernel.map((value) => value / sum);
-}
-
-interface Lines {
-  size: number;
-  /** Steps in the grid from one cell of a line to the next, and from one line to the next. */
-  along: number;
-  across: number;
-}
-
-function blurLines(grid: Float32Array, kernel: Float32Array, { size, along, across }: Lines): Float32Array {
-  const out = new Float32Array(grid.length);
-  const radius = (kernel.length - 1) / 2;
-  for (let line = 0; line < size; line++) {
-    for (let i = 0; i < size; i++) {
-      const value = grid[line * across + i * along] ?? 0;
-      if (value === 0) continue;
-      const low = Math.max(i - radius, 0);
-      const high = Math.min(i + radius, size - 1);
-      for (let j = low; j <= high; j++) {
-        const at = line * across + j * along;
-        out[at] = (out[at] ?? 0) + value * (kernel[j - i + radius] ?? 0);
-      }
-    }
-  }
-  return out;
-}

@@ -3,7 +3,7 @@
 import type { Camera } from "./camera";
 import type { MapColour, Palette } from "./colour";
 import { scaleRow } from "./colour";
-import type { Field } from "./estimate";
+import type { Field } from "./field";
 import { link, Texture, type Gl, type Program } from "./gl";
 import { cloudTile, NOISE_SIZE } from "./noise";
 import { dotsAt, noiseScaleFor, type Painter, type Scene } from "./painter";

@@ -7,7 +7,7 @@ const question = (id: string, correctIndex = 0): Question => ({
   correctIndex,
   x: 0.1,
   y: 0.2,
-  difficulty: 1,
+  item: { difficulty: 0, discrimination: 1, guess: 0.25 },
   question: "?",
   options: ["a", "b", "c", "d"],
   topic: null,
@@ -27,12 +27,16 @@ function memory() {
 }
 
 describe("the answers", () => {
-  it("count as one for right, and as nought for wrong and for not known", () => {
+  it("are evidence of knowing, of not knowing, or of being asked in vain", () => {
     const answers = new Answers(questions, "k", null);
     answers.give(questions[0] as Question, 2);
     answers.give(questions[1] as Question, 3);
     answers.give(questions[2] as Question, null);
-    expect(answers.evidence().map((item) => item.value)).toEqual([1, 0, 0]);
+    expect(answers.responses()).toEqual([
+      { question: 0, right: true },
+      { question: 1, right: false },
+      { question: 2, right: null },
+    ]);
     expect([answers.count, answers.right, answers.open().length]).toEqual([3, 1, 0]);
   });
 

@@ -31,9 +31,29 @@ describe("points.bin", () => {
     expect([...points.region]).toEqual([3, 65535, 0]);
   });
 
+  it("may say where each article hangs in the tree of topics", () => {
+    const view = new DataView(new ArrayBuffer(48));
+    new Uint8Array(view.buffer).set(new Uint8Array(bytes()));
+    [7, 0, 300, 2, 1, 1].forEach((value, i) => view.setUint16(28 + 2 * i, value, true));
+    [255, 0, 128, 127, 1, 254].forEach((value, i) => view.setUint8(40 + i, value));
+    const more = {
+      ...columns,
+      node: { type: "uint16" as const, offset: 28, each: 2 },
+      weight: { type: "uint8" as const, offset: 40, each: 2 },
+    };
+    const { places } = parsePoints(view.buffer, { columns: more, documents: 3 });
+    expect([places.each, [...places.node], [...places.weight]]).toEqual([
+      2,
+      [7, 0, 300, 2, 1, 1],
+      [255, 0, 128, 127, 1, 254],
+    ]);
+    expect(parsePoints(bytes(), { columns, documents: 3 }).places.each).toBe(0);
+    expect(() => parsePoints(view.buffer.slice(0, 44), { columns: more, documents: 3 })).toThrow(/“weight”/);
+  });
+
   it("is refused, naming the column, when it is too short", () => {
     expect(() => parsePoints(bytes().slice(0, 24), { columns, documents: 3 })).toThrow(
-      /3 values of “region”.*knowscape page/,
+      /the values of “region” of 3 articles.*knowscape page/,
     );
   });
 
@@ -45,8 +65,8 @@ describe("points.bin", () => {
 
 describe("loading", () => {
   it("refuses a map of another format and says which one it reads", async () => {
-    vi.stubGlobal("fetch", async () => answer({ format: 2 }));
-    await expect(loadMap()).rejects.toThrow(/format 2; this page reads format 1/);
+    vi.stubGlobal("fetch", async () => answer({ format: 1 }));
+    await expect(loadMap()).rejects.toThrow(/format 1; this page reads format 2/);
   });
 
   it("names the file that is missing", async () => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Points } from "../src/payload";
-import { blur, buildTerrain, cellOf, SUMMIT } from "../src/terrain";
+import { blur } from "../src/raster";
+import { buildTerrain, cellOf, SUMMIT } from "../src/terrain";
+
+const places = { each: 0, node: new Uint16Array(0), weight: new Uint8Array(0) };
 
 /** Two clusters of articles, a true one to the left and an untrue one to the right. */
 function twoIslands(each = 400): Points {
@@ -11,6 +14,7 @@ function twoIslands(each = 400): Points {
     y: new Uint16Array(count),
     recall: new Uint8Array(count),
     region: new Uint16Array(count),
+    places,
   };
   for (let i = 0; i < count; i++) {
     const angle = i * 2.399963;
@@ -55,6 +59,7 @@ describe("the land", () => {
       y: Uint16Array.of(9),
       recall: Uint8Array.of(255),
       region: Uint16Array.of(0),
+      places,
     };
     expect(buildTerrain(one, 64).cells.every(Number.isFinite)).toBe(true);
   });
@@ -63,7 +68,7 @@ describe("the land", () => {
 it("blurring keeps the sum and spreads it evenly to all sides", () => {
   const grid = new Float32Array(31 * 31);
   grid[15 * 31 + 15] = 1;
-  const out = blur(grid, 31, 2);
+  const out = blur(grid, 31, 31, 2);
   expect(out.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
   expect(out[15 * 31 + 18]).toBeCloseTo(out[18 * 31 + 15] ?? 0, 7);
 });

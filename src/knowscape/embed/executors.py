@@ -49,15 +49,17 @@ class Threads:
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield the slices in the order they come in."""
         running: deque[tuple[int, Future[Encoded]]] = deque()
+        stopped = threading.Event()
         with ThreadPoolExecutor(2) as pool:
             try:
                 for number, texts in slices:
-                    running.append((number, pool.submit(self._encode, texts, queries=queries)))
+                    running.append((number, pool.submit(self._encode, texts, queries=queries, stopped=stopped)))
                     if len(running) > 2:
                         yield _result(*running.popleft())
                 while running:
                     yield _result(*running.popleft())
-            except BaseException:  # stopped by the user, say: what runs should end soon
+            except BaseException:  # stopped by the user, say: what runs should end soon, and what loads not begin
+                stopped.set()
                 if self._encoder is not None:
                     self._encoder.close()
                 raise
@@ -68,18 +70,22 @@ class Threads:
     def close(self) -> None:
         self._encoder = None
 
-    def _encode(self, texts: list[str], *, queries: bool) -> Encoded:
+    def _encode(self, texts: list[str], *, queries: bool, stopped: threading.Event) -> Encoded:
         with self._lock:
             self._encoder = encoder = self._encoder or self._load()
+        if stopped.is_set():
+            encoder.close()
         try:
             return encode_slice(_method(encoder, queries=queries), texts)
         except DeviceLostError:
             with self._lock:
+                if stopped.is_set():
+                    raise
                 if self._encoder is encoder:  # else the other thread has loaded it already
                     if self._again is None:
                         raise
                     self._encoder, self._again = self._again(), None
-        return self._encode(texts, queries=queries)
+        return self._encode(texts, queries=queries, stopped=stopped)
 
 
 def _result(number: int, future: "Future[Encoded]") -> tuple[int, Encoded]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["PayloadDocuments", "write_payload"]
 
-_FORMAT = 1
+_FORMAT = 2
 _TEXT_BLOCK = 256
 _NO_REGION = 65535
 
@@ -25,6 +25,13 @@ class PayloadDocuments:
     urls: Sequence[str]
     sources: Sequence[str]
     near: NDArray[np.int32]
+
+
+class PlacesLike(Protocol):
+    """Where the documents hang in the tree of topics: `nodes` int32[n, k], and `weights` float64[n, k] of sum one."""
+
+    nodes: NDArray[np.int32]
+    weights: NDArray[np.float64]
 
 
 class RegionLike(Protocol):
@@ -48,10 +55,12 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
     finest_region: NDArray[np.int32],
     levels: Sequence[Sequence[Any]],
     questions: Sequence[Mapping[str, Any]],
+    places: PlacesLike | None,
 ) -> None:
     """Write map.json, points.bin, titles.json, texts/ and questions.json into `folder`.
 
-    `head` holds title, model, created, quality and question_region; `coordinates` are float32[n, 2] in [0, 1].
+    `head` holds title, model, created, quality, question_region and the quiz's model; `coordinates` are float32[n, 2]
+    in [0, 1]; there are `places` where there are questions.
     """
     (folder / "texts").mkdir(parents=True)
     columns = {
@@ -60,9 +69,16 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
         "recall": np.round(recall * 255).astype("u1"),
         "region": np.minimum(finest_region, _NO_REGION).astype("<u2"),
     }
-    content, places = b"", {}
+    if places is not None:
+        columns |= {
+            "node": places.nodes.astype("<u2" if places.nodes.max(initial=0) < _NO_REGION else "<u4"),
+            "weight": np.round(places.weights * 255).astype("u1"),
+        }
+    content, where = b"", {}
     for name, values in columns.items():
-        places[name] = {"type": str(values.dtype), "offset": len(content)}
+        where[name] = {"type": str(values.dtype), "offset": len(content)}
+        if values.ndim > 1:
+            where[name]["each"] = values.shape[1]
         content += values.tobytes() + bytes(-values.nbytes % 4)
     (folder / "points.bin").write_bytes(content)
     count = len(documents.titles)
@@ -81,7 +97,7 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
         "documents": count,
         "levels": [[_region(r) for r in level] for level in levels],
     }
-    meta |= {"columns": places, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
+    meta |= {"columns": where, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
     _dump(folder / "map.json", meta)
 
 

@@ -163,6 +163,26 @@ class Knowledge:
         low, high = (expit(np.concatenate(bound)) for bound in bounds)
         return low, high
 
+    def average(self, weights: NDArray[np.float64]) -> tuple[float, float]:
+        """Return a region's mean and standard deviation: of the nodes' probabilities, by `weights` float64[nodes].
+
+        Exact after these answers: one pass up the tree collects what is expected below each value, and its variance.
+        """
+        levels, reads = np.split(weights, np.cumsum(self.topics.sizes)[:-1]), self.readings(expit(GRID))
+        expected = levels[0][:, None] * reads[0]
+        variance = np.zeros_like(expected)
+        for level, parent in enumerate(self.topics.parents):
+            given = self.given_parent(level)
+            sent = np.einsum("nij,nj->ni", given, expected)
+            left = np.einsum("nij,nj->ni", given, variance + expected**2) - sent**2
+            expected = levels[level + 1][:, None] * reads[level + 1]
+            variance = np.zeros_like(expected)
+            np.add.at(expected, parent, sent)
+            np.add.at(variance, parent, left)
+        belief, mean = self.beliefs[-1][0], float(self.beliefs[-1][0] @ expected[0])
+        total = float(belief @ (variance[0] + expected[0] ** 2)) - mean**2
+        return mean, float(np.sqrt(max(total, 0.0)))
+
     def predict(self, question: int) -> float:
         """Return the probability of a right answer to a question, guessing included."""
         return float(self.beliefs[0][question] @ self.items[question].right())

@@ -17,8 +17,9 @@ __all__ = ["LOGISTIC_MODELS", "FittedItems", "LogisticModel", "fit_items", "text
 LogisticModel = Literal["1PL", "2PL", "3PL"]
 LOGISTIC_MODELS: tuple[LogisticModel, ...] = get_args(LogisticModel)
 
-# In logits: what one standard deviation of the logarithm of a question's length makes it harder.
-_LENGTH_WEIGHT = 0.6
+# In logits: what a step of the difficulty that its author stated makes a question harder, or, where not all authors
+# did, one standard deviation of the logarithm of its length.
+_STATED_WEIGHT, _LENGTH_WEIGHT = 0.7, 0.6
 # Standard deviations of the priors: of difficulties, of what a sitting adds to all of them and to each, of the
 # logarithms of discriminations, and of the guesses' logits.
 _DIFFICULTY, _SITTING, _SHIFT, _DISCRIMINATION, _GUESS = 2.0, 2.0, 1.5, 0.3, 0.5
@@ -27,14 +28,20 @@ _DIFFICULTY, _SITTING, _SHIFT, _DISCRIMINATION, _GUESS = 2.0, 2.0, 1.5, 0.3, 0.5
 def text_items(questions: Sequence[Question]) -> list[Item]:
     """Return items for questions that nobody has answered yet.
 
-    A longer question is taken to be harder, by its place among the others; one of more options is guessed less often.
+    They are as hard as their authors said; where not all did, a longer one is taken to be harder, by its place among
+    the others.  A question of more options is guessed less often.
     """
-    lengths = np.log([1 + len(question.question) for question in questions])
-    spread = float(lengths.std()) if len(lengths) else 0.0
-    longer = (lengths - lengths.mean()) / spread if spread > 0 else np.zeros(len(lengths))
+    stated = [question.difficulty for question in questions if question.difficulty is not None]
+    if questions and len(stated) == len(questions):
+        harder = _STATED_WEIGHT * (np.array(stated, np.float64) - np.mean(stated))
+    else:
+        lengths = np.log([1 + len(question.question) for question in questions])
+        spread = float(lengths.std()) if len(lengths) else 0.0
+        longer = (lengths - lengths.mean()) / spread if spread > 0 else np.zeros(len(lengths))
+        harder = _LENGTH_WEIGHT * longer
     return [
-        Item(difficulty=float(_LENGTH_WEIGHT * more), guess=1 / len(question.options))
-        for question, more in zip(questions, longer, strict=True)
+        Item(difficulty=float(more), guess=1 / len(question.options))
+        for question, more in zip(questions, harder, strict=True)
     ]
 
 

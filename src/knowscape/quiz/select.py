@@ -1,5 +1,6 @@
 """Which question to ask next: the one whose answer is expected to tell most about what the reader wants to see."""
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import expit
 from knowscape.quiz.estimate import GRID, Knowledge, Response
 from knowscape.quiz.topics import Places, Topics
 
-__all__ = ["ENOUGH", "MODES", "Mode", "expected_gains", "interest", "known_share", "next_question"]
+__all__ = ["ENOUGH", "MODES", "Mode", "expected_gains", "interest", "known_share", "learning_gains", "next_question"]
 
 Mode = Literal["balanced", "easy", "challenge", "weak spots"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -24,7 +25,8 @@ _LEAST = 1e-12
 def interest(topics: Topics, places: Places) -> NDArray[np.float64]:
     """Return how much each node of the tree counts, float64[nodes], when these articles count the same; sum one."""
     counts = np.bincount(places.nodes.ravel(), places.weights.ravel(), sum(topics.sizes)).astype(np.float64)
-    return counts / max(counts.sum(), _LEAST)
+    shares: NDArray[np.float64] = counts / max(counts.sum(), _LEAST)
+    return shares
 
 
 def expected_gains(knowledge: Knowledge, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -33,34 +35,70 @@ def expected_gains(knowledge: Knowledge, weights: NDArray[np.float64]) -> NDArra
     The variance is that of the probability of knowing an answer, summed over the nodes by `weights` float64[nodes].
     An answer's chance y and a node's probability are independent given the value where their paths up the tree meet,
     so that the expected fall, Cov(y, node)^2 / Var(y), is a sum of quadratic forms along the question's path: exact,
-    in one pass over the tree, and not only to second order as in Bayesian experimental design (Chaloner & Verdinelli
-    1995) by a Gaussian approximation.
+    in one pass over the tree, where Bayesian experimental design (Chaloner & Verdinelli 1995) has approximations.
     """
-    levels = np.split(weights, np.cumsum(knowledge.topics.sizes)[:-1])
-    reads = knowledge.readings(expit(GRID))
     right = np.stack([item.right() for item in knowledge.items])
-    chance = (knowledge.beliefs[0] * right).sum(axis=1)
-    # Second moments of the nodes' readings, as functions of the value at the node where they are collected.
+    levels, reads = _by_level(knowledge, weights)
+    chance, away = _leaves(knowledge, right)
+    # Second moments of the readings of a node and of those below it, as functions of the value there.
     moments = levels[0][:, None, None] * np.outer(reads[0], reads[0])
-    away = right - chance[:, None]
-    total = _quadratic(knowledge.beliefs[0] * away, moments)
-    node = np.arange(len(right))
-    for level, parent in enumerate(knowledge.topics.parents):
+    total = np.einsum("qi,qij,qj->q", away, moments, away)
+    for level, (node, above, away) in enumerate(_upward(knowledge, right)):
         given = knowledge.given_parent(level)
         sent = given @ moments @ given.transpose(0, 2, 1)
         moments = levels[level + 1][:, None, None] * np.outer(reads[level + 1], reads[level + 1])
-        np.add.at(moments, parent, sent)
-        away = np.einsum("qij,qj->qi", given[node], away)
-        above = parent[node]
-        total += _quadratic(knowledge.beliefs[level + 1][above] * away, moments[above] - sent[node])
-        node = above
+        np.add.at(moments, knowledge.topics.parents[level], sent)
+        total += np.einsum("qi,qij,qj->q", away, moments[above] - sent[node], away)
     result: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(chance * (1 - chance), _LEAST)
     return result
 
 
-def _quadratic(vectors: NDArray[np.float64], matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.einsum("qi,qij,qj->q", vectors, matrices, vectors)
+def learning_gains(knowledge: Knowledge, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each question float64[q]: by how much the expected map gains when the reader gets to know its answer.
+
+    It is the gain of the mean over the nodes, summed by `weights` float64[nodes]: the less is known, and the more lies
+    beside the question, the greater.
+    """
+    known = np.stack([item.known() for item in knowledge.items])
+    levels, reads = _by_level(knowledge, weights)
+    chance, away = _leaves(knowledge, known)
+    sums = levels[0][:, None] * reads[0]
+    total = (away * sums).sum(axis=1)
+    for level, (node, above, away) in enumerate(_upward(knowledge, known)):
+        sent = np.einsum("nij,nj->ni", knowledge.given_parent(level), sums)
+        sums = levels[level + 1][:, None] * reads[level + 1]
+        np.add.at(sums, knowledge.topics.parents[level], sent)
+        total += (away * (sums[above] - sent[node])).sum(axis=1)
+    result: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(chance, _LEAST)
     return result
+
+
+def _by_level(
+    knowledge: Knowledge, weights: NDArray[np.float64]
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    return np.split(weights, np.cumsum(knowledge.topics.sizes)[:-1]), knowledge.readings(expit(GRID))
+
+
+def _leaves(knowledge: Knowledge, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean float64[q] of a function of the questions' values float64[q, grid], and what `_upward` yields."""
+    mean = (knowledge.beliefs[0] * values).sum(axis=1)
+    return mean, knowledge.beliefs[0] * (values - mean[:, None])
+
+
+def _upward(
+    knowledge: Knowledge, values: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield for each step up the tree the nodes int64[q] on the questions' paths below and above it, and a function.
+
+    That is what is expected of `values` given the value above, float64[q, grid], less its mean, times the belief there:
+    its sum with another function is their covariance.
+    """
+    away = values - _leaves(knowledge, values)[0][:, None]
+    above = np.arange(len(values))
+    for level, parent in enumerate(knowledge.topics.parents):
+        node, above = above, parent[above].astype(np.int64)
+        away = np.einsum("qij,qj->qi", knowledge.given_parent(level)[node], away)
+        yield node, above, knowledge.beliefs[level + 1][above] * away
 
 
 def known_share(knowledge: Knowledge, weights: NDArray[np.float64]) -> float:
@@ -71,7 +109,8 @@ def known_share(knowledge: Knowledge, weights: NDArray[np.float64]) -> float:
         return float(weights @ sd**2)
 
     asked = {response.question for response in knowledge.responses}
-    rest = tuple(Response(question, right=True) for question in range(knowledge.topics.questions) if question not in asked)
+    open_ones = (question for question in range(knowledge.topics.questions) if question not in asked)
+    rest = tuple(Response(question, right=True) for question in open_ones)
     nothing, everything = left(()), left((*knowledge.responses, *rest))
     if nothing - everything < _LEAST:
         return 1.0

@@ -13,6 +13,7 @@ __all__ = ["HEIGHTS", "Places", "Topics"]
 HEIGHTS = (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 # An article knows what its nearest questions tell, each by so much less as it is farther, as a cosine distance.
 _NEAREST, _REACH = 4, 0.05
+_BLOCK = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,13 @@ class Topics:
         count = min(_NEAREST, len(questions))
         if not count:
             return Places(np.zeros((len(articles), 1), np.int32), np.ones((len(articles), 1)))
-        likeness = articles @ questions.T
-        near = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
-        away = 1 - np.take_along_axis(likeness, near, axis=1).astype(np.float64)
+        near = np.empty((len(articles), count), np.int64)
+        away = np.empty((len(articles), count))
+        for start in range(0, len(articles), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            likeness = articles[block] @ questions.T
+            near[block] = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+            away[block] = 1 - np.take_along_axis(likeness, near[block], axis=1)
         weights = np.exp((away.min(axis=1, keepdims=True) - away) / _REACH)
         levels = 1 + np.searchsorted(np.array(HEIGHTS), away)
         starts, up = np.cumsum([0, *self.sizes]), np.empty((len(self.sizes), self.questions), np.int64)

@@ -1,0 +1,254 @@
+"""How many questions a good choice of the next one saves, on simulated readers and on real answers.
+
+    python benchmarks/choice.py X.atlas QUESTIONS [--responses R.csv --asked Q.json] [--readers 30] [--most 60]
+
+The articles are a sample of X.atlas, whose model embeds QUESTIONS; 200 of them are the bank.  Six kinds of readers with
+a known truth answer up to `--most` questions of the bank, chosen by expected gain or at random; one estimate serves
+both.  The questions' difficulties have a standard deviation of 1.5 and are known, as after a class has answered them
+(`--spread 0`: all the same).  Printed is the error over the articles, the root mean square of estimated minus true
+probability of knowing, and how many questions the choice needs to reach the error of random choice after 10, 20, 30
+and 40, with 95 % intervals from a bootstrap over the readers.
+
+With real answers each learner's are split in halves, many times over: questions are chosen out of one half, and after
+each the other half is predicted.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from knowscape.atlas import open_atlas
+from knowscape.encoders.load import load_encoder
+from knowscape.encoders.spec import Encoder
+from knowscape.quiz.estimate import Item, Knowledge, Prior, Response, estimate
+from knowscape.quiz.items import fit_items, text_items
+from knowscape.quiz.questions import read_questions
+from knowscape.quiz.responses import read_responses
+from knowscape.quiz.select import expected_gains, interest, next_question
+from knowscape.quiz.topics import Places, Topics
+
+Array = NDArray[np.float64]
+# A reader's true knowledge in logits, of the bank's questions and of the articles.
+Draw = Callable[[np.random.Generator, NDArray[np.float32], NDArray[np.float32]], tuple[Array, Array]]
+BUDGETS = (10, 20, 30, 40)
+
+
+def smooth(
+    random: np.random.Generator, questions: NDArray[np.float32], articles: NDArray[np.float32]
+) -> tuple[Array, Array]:
+    """A Gaussian process on the vectors with a squared exponential kernel, and a level."""
+    both = np.concatenate([questions, articles]).astype(np.float64)
+    kernel = np.exp(-(2 - 2 * both @ both.T) / (2 * 0.8**2)) + 1e-6 * np.eye(len(both))
+    f = 2 * np.linalg.cholesky(kernel) @ random.standard_normal(len(both)) + random.normal(0, 1.2)
+    return np.split(f, [len(questions)])
+
+
+def expert(
+    random: np.random.Generator, questions: NDArray[np.float32], articles: NDArray[np.float32]
+) -> tuple[Array, Array]:
+    """Knows what is near one of three articles, and little else."""
+    fields = articles[random.integers(0, len(articles), 3)]
+    f = [-2 + 5 * np.exp(-(((1 - v @ fields.T) / 0.6) ** 2)).max(axis=1) for v in (questions, articles)]
+    return f[0], f[1]
+
+
+def patchy(
+    random: np.random.Generator, questions: NDArray[np.float32], articles: NDArray[np.float32]
+) -> tuple[Array, Array]:
+    """Each of thirty fields is known well, or not at all."""
+    fields = articles[random.integers(0, len(articles), 30)]
+    known = np.where(random.random(30) < random.uniform(0.2, 0.8), 2.5, -2.5)
+    return known[(questions @ fields.T).argmax(axis=1)], known[(articles @ fields.T).argmax(axis=1)]
+
+
+def level(value: float) -> Draw:
+    def draw(
+        random: np.random.Generator, questions: NDArray[np.float32], articles: NDArray[np.float32]
+    ) -> tuple[Array, Array]:
+        return np.full(len(questions), value), np.full(len(articles), value)
+
+    return draw
+
+
+def of_the_model(topics: Topics, places: Places) -> Draw:
+    """A draw from the prior: a walk down the tree."""
+
+    def draw(
+        random: np.random.Generator, questions: NDArray[np.float32], articles: NDArray[np.float32]
+    ) -> tuple[Array, Array]:
+        prior = Prior()
+        values = [prior.mean + random.normal(0, np.sqrt(prior.level), 1)]
+        for share, parent in zip(prior.shares()[::-1], topics.parents[::-1], strict=True):
+            values.insert(0, values[0][parent] + random.normal(0, np.sqrt(share), len(parent)))
+        return values[0], (np.concatenate(values)[places.nodes] * places.weights).sum(axis=1)
+
+    return draw
+
+
+def error_curve(
+    knowledge_of: Callable[[list[Response]], Knowledge], ask: Callable[[Knowledge], int], right: NDArray[np.bool_],
+    *, error: Callable[[Knowledge], float], most: int,
+) -> list[float]:  # fmt: skip
+    told: list[Response] = []
+    known = knowledge_of(told)
+    errors = [error(known)]
+    for _ in range(most):
+        question = ask(known)
+        told.append(Response(question, bool(right[question])))
+        known = knowledge_of(told)
+        errors.append(error(known))
+    return errors
+
+
+def simulate(topics: Topics, places: Places, questions: NDArray[np.float32], articles: NDArray[np.float32], *,
+             readers: int, most: int, spread: float) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    """Return by kind of reader float64[readers, 2, most + 1]: the error after so many questions, chosen and random."""
+    kinds: dict[str, Draw] = {
+        "of the model": of_the_model(topics, places), "smooth": smooth, "expert": expert, "patchy": patchy,
+        "beginner": level(-3.0), "all-rounder": level(2.0),
+    }  # fmt: skip
+    weights = interest(topics, places)
+    found = {}
+    for name, draw in kinds.items():
+        curves = np.zeros((readers, 2, most + 1))
+        for reader in range(readers):
+            random = np.random.default_rng([reader, len(name)])
+            items = [Item(difficulty=float(b)) for b in random.normal(0, spread, len(questions))]
+            at_questions, at_articles = draw(random, questions, articles)
+            truth = expit(at_articles)
+            chances = np.array(
+                [0.25 + 0.75 * expit(f - item.difficulty) for f, item in zip(at_questions, items, strict=True)]
+            )
+            right = random.random(len(questions)) < chances
+            order = iter(random.permutation(len(questions)).tolist())
+            ways: list[Callable[[Knowledge], int]] = [
+                lambda known: next_question(known, weights, enough=2.0), lambda known, order=order: next(order),
+            ]  # fmt: skip
+            for way, ask in enumerate(ways):
+                curves[reader, way] = error_curve(
+                    lambda told, items=items: Knowledge(topics, told, items), ask, right,
+                    error=lambda known, truth=truth: rms(estimate(known, places)[0] - truth), most=most,
+                )  # fmt: skip
+        found[name] = curves
+        print(f"{name:<14}" + "".join(f"{_row(curves, budget):>34}" for budget in BUDGETS), flush=True)
+    return found
+
+
+def rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def needed(chosen: Array, random: Array, budget: int) -> float:
+    """Return how many questions the choice needs to be where random choice is after `budget`, by interpolation."""
+    goal, curve = random[budget], np.minimum.accumulate(chosen)
+    first = int(np.argmax(curve <= goal)) if (curve <= goal).any() else len(curve) - 1
+    if first == 0:
+        return 0.0
+    step = curve[first - 1] - curve[first]
+    return first - 1 + min(1.0, (curve[first - 1] - goal) / step if step > 0 else 1.0)
+
+
+def _row(curves: NDArray[np.float64], budget: int) -> str:
+    mean = curves.mean(axis=0)
+    draws = np.random.default_rng(0).integers(0, len(curves), (500, len(curves)))
+    again = [needed(*curves[draw].mean(axis=0), budget) / budget for draw in draws]
+    low, high = np.percentile(again, [2.5, 97.5])
+    share = needed(*mean, budget) / budget
+    return f"{mean[0, budget]:.3f} {mean[1, budget]:.3f} {share:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def replay(responses: Path, asked: Path, encoder: Encoder, splits: int) -> None:
+    questions = read_questions(asked)
+    vectors = encoder.encode_documents([question.embedding_text for question in questions])
+    answers = read_responses(responses, [question.id for question in questions])
+    topics, guess = Topics.of(vectors), np.array([1 / len(question.options) for question in questions])
+    for regime in ("cold", "warm"):
+        losses = []
+        for learner in range(len(answers.learners)):
+            rows = np.flatnonzero(answers.learner == learner)
+            items = text_items(questions)
+            if regime == "warm":
+                fitted = fit_items(*answers.without(learner).by_person(len(questions)), guess)
+                for row in rows:
+                    items[answers.question[row]] = fitted.of(int(answers.sitting[row]))[answers.question[row]]
+            told = dict(zip(answers.question[rows].tolist(), answers.right[rows].tolist(), strict=True))
+            losses.append(
+                np.mean(
+                    [
+                        _replayed(topics, items, told, np.random.default_rng([learner, split]))
+                        for split in range(splits)
+                    ],
+                    axis=0,
+                )
+            )
+        curves = np.array(losses)
+        gain = curves[:, 1] - curves[:, 0]
+        draws = np.random.default_rng(0).integers(0, len(gain), (1000, len(gain)))
+        means = gain.mean(axis=1)[draws].mean(axis=1)
+        print(f"replay, {regime}: log-loss of what was not asked after 0, 2, 4, ... questions, chosen and at random")
+        for way in (0, 1):
+            print("   " + " ".join(f"{value:.4f}" for value in curves[:, way].mean(axis=0)[::2]))
+        low, high = np.percentile(means, [2.5, 97.5])
+        print(f"   gain on average over the questions: {means.mean():.4f} [{low:.4f}, {high:.4f}]", flush=True)
+
+
+def _replayed(
+    topics: Topics, items: list[Item], told: dict[int, bool], random: np.random.Generator
+) -> list[list[float]]:
+    both = random.permutation(list(told))
+    half = len(both) // 2
+    bank, held = both[:half].tolist(), both[half:].tolist()
+    weights = np.zeros(sum(topics.sizes))
+    weights[held] = 1 / len(held)
+    curves = []
+    for chosen in (True, False):
+        seen: list[int] = []
+        curve = []
+        for _ in range(len(bank) + 1):
+            known = Knowledge(topics, [Response(q, told[q]) for q in seen], items)
+            chances = np.clip([known.predict(q) for q in held], 1e-6, 1 - 1e-6)
+            right = np.array([told[q] for q in held])
+            curve.append(float(-np.log(np.where(right, chances, 1 - chances)).mean()))
+            left = [q for q in bank if q not in seen]
+            if left:
+                gains = expected_gains(known, weights)
+                seen.append(max(left, key=lambda q: gains[q]) if chosen else left[0])
+        curves.append(curve)
+    return curves
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("atlas", type=Path)
+    parser.add_argument("questions", type=Path)
+    parser.add_argument("--responses", type=Path)
+    parser.add_argument("--asked", type=Path)
+    parser.add_argument("--readers", type=int, default=30)
+    parser.add_argument("--most", type=int, default=60)
+    parser.add_argument("--bank", type=int, default=200)
+    parser.add_argument("--spread", type=float, default=1.5)
+    parser.add_argument("--splits", type=int, default=10)
+    arguments = parser.parse_args()
+    encoder, random = load_encoder(), np.random.default_rng(0)
+    questions = read_questions(arguments.questions)
+    chosen = [questions[row] for row in random.permutation(len(questions))[: arguments.bank]]
+    vectors = encoder.encode_documents([question.embedding_text for question in chosen])
+    articles = open_atlas(arguments.atlas).vectors()
+    articles = articles[random.permutation(len(articles))[:1000]]
+    topics = Topics.of(vectors)
+    places = topics.attach(vectors, articles)
+    print(f"{'kind of reader':<14}" + "".join(f"{f'error after {b}: chosen, random, needed':>34}" for b in BUDGETS))
+    found = simulate(
+        topics, places, vectors, articles, readers=arguments.readers, most=arguments.most, spread=arguments.spread
+    )
+    print(f"{'all':<14}" + "".join(f"{_row(np.concatenate(list(found.values())), budget):>34}" for budget in BUDGETS))
+    if arguments.responses and arguments.asked:
+        replay(arguments.responses, arguments.asked, encoder, arguments.splits)
+
+
+if __name__ == "__main__":
+    main()

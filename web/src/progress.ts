@@ -1,0 +1,95 @@
+/** Answers outside of this browser: as a short code in a link, and as a file. */
+
+import type { Choice } from "./answers";
+import type { Question } from "./payload";
+
+/** A question's id and the chosen option, or null for "I don't know". */
+export type Pair = readonly [id: string, choice: Choice];
+
+/** What is shown to a reader whose file or link cannot be used. */
+export class ProgressError extends Error {}
+
+const KIND = "knowscape answers";
+const LINK = /^#answers=([0-9a-f]{8})\.([\w-]*)$/;
+/** In four bits: nothing, "I don't know", and the options from the first. */
+const [UNKNOWN, FIRST, MOST] = [1, 2, 15];
+
+/** The answers as a link's fragment: four bits a question, behind a sign of the quiz that they belong to. */
+export function toFragment(questions: readonly Question[], pairs: readonly Pair[]): string {
+  const choices = new Map(pairs);
+  const codes = questions.map(({ id }) => {
+    const choice = choices.get(id);
+    if (choice === undefined) return 0;
+    return choice === null ? UNKNOWN : Math.min(FIRST + choice, MOST);
+  });
+  const bytes: number[] = [];
+  for (let i = 0; i < codes.length; i += 2) bytes.push(((codes[i] ?? 0) << 4) | (codes[i + 1] ?? 0));
+  while (bytes.length && bytes[bytes.length - 1] === 0) bytes.pop();
+  const text = btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return `#answers=${signOf(questions)}.${text}`;
+}
+
+/** The answers that a link brings, or null where it brings none; ProgressError where they belong to another quiz. */
+export function fromFragment(questions: readonly Question[], fragment: string): Pair[] | null {
+  if (!fragment.startsWith("#answers=")) return null;
+  const [, sign, text] = LINK.exec(fragment) ?? [];
+  if (sign === undefined || text === undefined) throw new ProgressError("The link is damaged: copy it again, whole.");
+  if (sign !== signOf(questions)) {
+    throw new ProgressError("The link belongs to another quiz: this map has other questions.");
+  }
+  let bytes: string;
+  try {
+    bytes = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  } catch {
+    throw new ProgressError("The link is damaged: copy it again, whole.");
+  }
+  return questions.flatMap((question, i): Pair[] => {
+    const byte = bytes.charCodeAt(i >> 1) || 0;
+    const code = i % 2 ? byte & 15 : byte >> 4;
+    if (code === 0 || code - FIRST >= question.options.length) return [];
+    return [[question.id, code === UNKNOWN ? null : code - FIRST]];
+  });
+}
+
+/** The answers as the text of a file. */
+export function toFile(title: string, pairs: readonly Pair[]): string {
+  const answers = pairs.map(([question, choice]) => ({ question, choice }));
+  return `${JSON.stringify({ kind: KIND, version: 1, map: title, answers }, null, 1)}\n`;
+}
+
+/** The answers in a file's text that belong to these questions; ProgressError where there are none. */
+export function fromFile(questions: readonly Question[], text: string): Pair[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ProgressError("This file does not hold saved answers.");
+  }
+  const file = record(value);
+  if (file?.["kind"] !== KIND || !Array.isArray(file["answers"])) {
+    throw new ProgressError("This file does not hold saved answers.");
+  }
+  const options = new Map(questions.map((question) => [question.id, question.options.length]));
+  const pairs = (file["answers"] as unknown[]).flatMap((entry): Pair[] => {
+    const { question, choice } = record(entry) ?? {};
+    const most = typeof question === "string" ? options.get(question) : undefined;
+    if (typeof question !== "string" || most === undefined) return [];
+    if (choice === null) return [[question, null]];
+    return Number.isInteger(choice) && Number(choice) >= 0 && Number(choice) < most ? [[question, Number(choice)]] : [];
+  });
+  if (pairs.length === 0) throw new ProgressError("None of the answers in this file belongs to this map's questions.");
+  return pairs;
+}
+
+const record = (value: unknown): Record<string, unknown> | null =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
+
+/** Eight hexadecimal digits that tell one quiz from another (FNV-1a over the questions' ids). */
+function signOf(questions: readonly Question[]): string {
+  let sum = 0x811c9dc5;
+  for (const { id } of questions) {
+    for (let i = 0; i < id.length; i++) sum = Math.imul(sum ^ id.charCodeAt(i), 0x01000193);
+    sum = Math.imul(sum ^ 10, 0x01000193);
+  }
+  return (sum >>> 0).toString(16).padStart(8, "0");
+}

@@ -1,0 +1,168 @@
+/** The panel that says what the reader knows: by region, what to read next, and how to keep and share it. */
+
+import type { Answers } from "./answers";
+import { byId, element, formatCount } from "./dom";
+import { fromFile, ProgressError, toFile, toFragment } from "./progress";
+import type { Question } from "./payload";
+import { INTERVAL, type Reading, type Share, type Survey } from "./survey";
+
+export interface SurveyEvents {
+  open(): void;
+  closed(): void;
+  /** Answers came from a file. */
+  taken(): void;
+  read(article: number): void;
+}
+
+const READINGS = 5;
+const MOST_REGIONS = 12;
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const range = ({ low, high }: Share): string => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
+
+const WHY: Record<Reading["why"], string> = {
+  missed: "You missed a question on it.",
+  unknown: "You did not know the answer to a question on it.",
+  unasked: "Not asked yet; what you answered near it promises little.",
+};
+
+export class SurveyPanel {
+  private readonly panel = byId("survey");
+  private readonly button = byId<HTMLButtonElement>("survey-open");
+  private readonly status = byId("survey-status");
+
+  constructor(
+    private readonly survey: Survey,
+    private readonly answers: Answers,
+    private readonly questions: readonly Question[],
+    private readonly titles: readonly string[],
+    private readonly events: SurveyEvents,
+  ) {
+    this.button.hidden = false;
+    this.button.addEventListener("click", () => this.toggle(Boolean(this.panel.hidden)));
+    byId("survey-close").addEventListener("click", () => this.close());
+    byId("survey-link").addEventListener("click", () => void this.copyLink());
+    byId("survey-save").addEventListener("click", () => this.saveFile());
+    const file = byId<HTMLInputElement>("survey-file");
+    byId("survey-load").addEventListener("click", () => file.click());
+    file.addEventListener("change", () => void this.loadFile(file));
+  }
+
+  get isOpen(): boolean {
+    return !this.panel.hidden;
+  }
+
+  close(): void {
+    if (this.panel.hidden) return;
+    this.toggle(false);
+    this.events.closed();
+    this.button.focus({ preventScroll: true });
+  }
+
+  /** Make way for another card, without moving the focus. */
+  hide(): void {
+    this.toggle(false);
+  }
+
+  /** Show what is known now. */
+  update(): void {
+    if (this.panel.hidden) return;
+    const whole = this.survey.whole();
+    byId("survey-whole").textContent =
+      this.answers.count === 0
+        ? "Nothing has been answered yet, so every bar is as wide as ignorance."
+        : `About ${percent(whole.mean)} of what is asked about this map, somewhere in ${range(whole)}. ` +
+          `Your answers tell ${percent(this.survey.told())} of what all questions can tell.`;
+    byId("survey-regions").replaceChildren(...this.survey.byRegion().slice(0, MOST_REGIONS).map(regionRow));
+    byId("survey-reading").replaceChildren(
+      ...this.survey.toRead(READINGS).map((reading) => this.readingRow(reading)),
+    );
+  }
+
+  private toggle(open: boolean): void {
+    this.panel.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+    this.status.textContent = "";
+    if (!open) return;
+    this.events.open();
+    this.update();
+    byId("survey-name").focus({ preventScroll: true });
+  }
+
+  private readingRow({ article, gain, why }: Reading): HTMLLIElement {
+    const button = element("button", {
+      class: "kin-name",
+      text: this.titles[article] ?? "an article",
+      attributes: { type: "button" },
+    });
+    button.addEventListener("click", () => this.events.read(article));
+    const points = gain * 100;
+    const gained = points >= 0.1 ? `+${points.toFixed(1)} points` : "+0.1 points or less";
+    return element("li", {}, [
+      element("div", { class: "survey-line" }, [button, element("span", { class: "survey-number", text: gained })]),
+      element("p", { class: "quiet", text: WHY[why] }),
+    ]);
+  }
+
+  private async copyLink(): Promise<void> {
+    const link = new URL(location.href);
+    link.hash = toFragment(this.questions, this.answers.pairs());
+    try {
+      await navigator.clipboard.writeText(link.href);
+      this.say("The link is copied. Who opens it sees your map; no server keeps it.");
+    } catch {
+      const field = element("input", { attributes: { type: "text", readonly: "", "aria-label": "The link" } });
+      field.value = link.href;
+      this.status.replaceChildren("Copy this link:", field);
+      field.select();
+    }
+  }
+
+  private saveFile(): void {
+    const text = toFile(document.title, this.answers.pairs());
+    const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = element("a", { attributes: { href: address, download: "answers.json" } });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    this.say(`${formatCount(this.answers.count)} answers are saved in answers.json.`);
+  }
+
+  private async loadFile(file: HTMLInputElement): Promise<void> {
+    const chosen = file.files?.[0];
+    if (!chosen) return;
+    try {
+      const taken = this.answers.takeOver(fromFile(this.questions, await chosen.text()));
+      this.events.taken();
+      this.update();
+      this.say(`${formatCount(taken)} answers were taken over.`);
+    } catch (error) {
+      if (!(error instanceof ProgressError)) throw error;
+      this.say(error.message);
+    }
+    file.value = "";
+  }
+
+  private say(words: string): void {
+    this.status.textContent = words;
+  }
+}
+
+/** A region's name, its interval as a bar with the mean as a mark, and both in figures. */
+function regionRow(region: Share & { label: string }): HTMLLIElement {
+  const bar = element("span", { class: "survey-bar", attributes: { "aria-hidden": "true" } }, [
+    element("span", { class: "survey-range" }),
+    element("span", { class: "survey-mean" }),
+  ]);
+  bar.style.setProperty("--low", String(region.low));
+  bar.style.setProperty("--high", String(region.high));
+  bar.style.setProperty("--mean", String(region.mean));
+  return element("li", {}, [
+    element("div", { class: "survey-line" }, [
+      element("span", { class: "survey-label", text: region.label }),
+      element("span", { class: "survey-number" }, [
+        element("b", { text: percent(region.mean) }),
+        element("span", { class: "quiet", text: range(region), attributes: { title: `${INTERVAL} % interval` } }),
+      ]),
+    ]),
+    bar,
+  ]);
+}
