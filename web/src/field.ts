@@ -6,7 +6,7 @@ import { cellIn, smoothed, type Raster } from "./raster";
 
 export interface Estimate {
   mean: number;
-  /** 1 before any answer, 0 where it is as small as this quiz can make it anywhere: the standard deviation between. */
+  /** 1 before any answer, 0 where this quiz can make nothing surer: where the standard deviation is between the two. */
   uncertainty: number;
 }
 
@@ -20,6 +20,8 @@ const COLUMNS = 96;
 /** Standard deviations of the smoothing, in cells: a fine one, and a broad one where there are no articles. */
 const [FINE, BROAD] = [1.6, 8];
 const BROAD_WEIGHT = 1e-3;
+/** The first answers take little off the standard deviation, and should be seen. */
+const STRETCH = 1.5;
 
 export class Ground {
   private readonly raster: Raster;
@@ -84,9 +86,10 @@ export class Ground {
         (value, cell) => value / Math.max(this.counts[cell] ?? 0, 1e-20),
       );
     const { nothing, everything } = this.scale;
-    const uncertainty = over(sds).map((value) =>
-      Math.min(Math.max((value - everything) / Math.max(nothing - everything, 1e-9), 0), 1),
-    );
+    const uncertainty = over(sds).map((value) => {
+      const left = (value - everything) / Math.max(nothing - everything, 1e-9);
+      return Math.min(Math.max(left, 0), 1) ** STRETCH;
+    });
     return { ...this.raster, mean: over(means), uncertainty };
   }
 
