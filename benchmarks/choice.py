@@ -1,13 +1,16 @@
 """How many questions a good choice of the next one saves, on simulated readers and on real answers.
 
-    python benchmarks/choice.py X.atlas QUESTIONS [--responses R.csv --asked Q.json] [--readers 30] [--most 60]
+    python benchmarks/choice.py QUESTIONS [--responses R.csv --asked Q.json] [--readers 30] [--most 50]
 
-The articles are a sample of X.atlas, whose model embeds QUESTIONS; 200 of them are the bank.  Six kinds of readers with
-a known truth answer up to `--most` questions of the bank, chosen by expected gain or at random; one estimate serves
-both.  The questions' difficulties have a standard deviation of 1.5 and are known, as after a class has answered them
-(`--spread 0`: all the same).  Printed is the error over the articles, the root mean square of estimated minus true
-probability of knowing, and how many questions the choice needs to reach the error of random choice after 10, 20, 30
-and 40, with 95 % intervals from a bootstrap over the readers.
+A hundred of QUESTIONS are the bank, and up to a thousand others the places about which something is to be learnt.  Six
+kinds of readers with a known truth answer up to `--most` questions of the bank, chosen by expected gain or at random;
+one estimate serves both.  The questions' difficulties have a standard deviation of 1.5 and are known, as after a class
+has answered them (`--spread 0`: all the same).  Printed is the error over the places, the root mean square of estimated
+minus true probability of knowing, and which share of the questions the choice needs to reach the error of random choice
+after 10, 20, 30 and 40, with 95 % intervals from a bootstrap over the readers.
+
+That is done twice: for a reader who wants to know of the whole map, and for one who wants to know of a region, the
+tenth of the places that is nearest to one of them.
 
 With real answers each learner's are split in halves, many times over: questions are chosen out of one half, and after
 each the other half is predicted.
@@ -19,12 +22,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from knowscape.atlas import open_atlas
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.spec import Encoder
-from knowscape.quiz.estimate import Item, Knowledge, Prior, Response, estimate
+from knowscape.quiz.estimate import GRID, Item, Knowledge, Prior, Response, estimate
 from knowscape.quiz.items import fit_items, text_items
 from knowscape.quiz.questions import read_questions
 from knowscape.quiz.responses import read_responses
@@ -84,7 +86,11 @@ def of_the_model(topics: Topics, places: Places) -> Draw:
         values = [prior.mean + random.normal(0, np.sqrt(prior.level), 1)]
         for share, parent in zip(prior.shares()[::-1], topics.parents[::-1], strict=True):
             values.insert(0, values[0][parent] + random.normal(0, np.sqrt(share), len(parent)))
-        return values[0], (np.concatenate(values)[places.nodes] * places.weights).sum(axis=1)
+        # What is known at a place is what is known on average of the questions there.
+        readings = Knowledge(topics, []).readings(expit(GRID))
+        known = [np.interp(value, GRID, reading) for value, reading in zip(values, readings, strict=True)]
+        chance = (np.concatenate(known)[places.nodes] * places.weights).sum(axis=1)
+        return values[0], logit(chance)
 
     return draw
 
@@ -105,13 +111,12 @@ def error_curve(
 
 
 def simulate(topics: Topics, places: Places, questions: NDArray[np.float32], articles: NDArray[np.float32], *,
-             readers: int, most: int, spread: float) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+             readers: int, most: int, spread: float, region: float) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     """Return by kind of reader float64[readers, 2, most + 1]: the error after so many questions, chosen and random."""
     kinds: dict[str, Draw] = {
         "of the model": of_the_model(topics, places), "smooth": smooth, "expert": expert, "patchy": patchy,
         "beginner": level(-3.0), "all-rounder": level(2.0),
     }  # fmt: skip
-    weights = interest(topics, places)
     found = {}
     for name, draw in kinds.items():
         curves = np.zeros((readers, 2, most + 1))
@@ -119,22 +124,26 @@ def simulate(topics: Topics, places: Places, questions: NDArray[np.float32], art
             random = np.random.default_rng([reader, len(name)])
             items = [Item(difficulty=float(b)) for b in random.normal(0, spread, len(questions))]
             at_questions, at_articles = draw(random, questions, articles)
-            truth = expit(at_articles)
+            middle = articles[random.integers(len(articles))]
+            wanted = np.argsort(-(articles @ middle))[: round(region * len(articles))]
+            there = Places(places.nodes[wanted], places.weights[wanted])
+            weights, truth = interest(topics, there), expit(at_articles[wanted])
             chances = np.array(
                 [0.25 + 0.75 * expit(f - item.difficulty) for f, item in zip(at_questions, items, strict=True)]
             )
             right = random.random(len(questions)) < chances
             order = iter(random.permutation(len(questions)).tolist())
             ways: list[Callable[[Knowledge], int]] = [
-                lambda known: next_question(known, weights, enough=2.0), lambda known, order=order: next(order),
+                lambda known, weights=weights: next_question(known, weights, enough=2.0),
+                lambda known, order=order: next(order),
             ]  # fmt: skip
             for way, ask in enumerate(ways):
                 curves[reader, way] = error_curve(
                     lambda told, items=items: Knowledge(topics, told, items), ask, right,
-                    error=lambda known, truth=truth: rms(estimate(known, places)[0] - truth), most=most,
+                    error=lambda known, there=there, truth=truth: rms(estimate(known, there)[0] - truth), most=most,
                 )  # fmt: skip
         found[name] = curves
-        print(f"{name:<14}" + "".join(f"{_row(curves, budget):>34}" for budget in BUDGETS), flush=True)
+        print(f"{name:<14}" + "".join(f"{_row(curves, budget):>42}" for budget in BUDGETS), flush=True)
     return found
 
 
@@ -223,29 +232,32 @@ def _replayed(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("atlas", type=Path)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--responses", type=Path)
     parser.add_argument("--asked", type=Path)
     parser.add_argument("--readers", type=int, default=30)
-    parser.add_argument("--most", type=int, default=60)
-    parser.add_argument("--bank", type=int, default=200)
+    parser.add_argument("--most", type=int, default=50)
+    parser.add_argument("--bank", type=int, default=100)
     parser.add_argument("--spread", type=float, default=1.5)
     parser.add_argument("--splits", type=int, default=10)
     arguments = parser.parse_args()
     encoder, random = load_encoder(), np.random.default_rng(0)
     questions = read_questions(arguments.questions)
-    chosen = [questions[row] for row in random.permutation(len(questions))[: arguments.bank]]
+    order = random.permutation(len(questions))
+    chosen = [questions[row] for row in order[: arguments.bank]]
+    others = [questions[row].embedding_text for row in order[arguments.bank :][:1000]]
     vectors = encoder.encode_documents([question.embedding_text for question in chosen])
-    articles = open_atlas(arguments.atlas).vectors()
-    articles = articles[random.permutation(len(articles))[:1000]]
+    articles = encoder.encode_documents(others)
     topics = Topics.of(vectors)
     places = topics.attach(vectors, articles)
-    print(f"{'kind of reader':<14}" + "".join(f"{f'error after {b}: chosen, random, needed':>34}" for b in BUDGETS))
-    found = simulate(
-        topics, places, vectors, articles, readers=arguments.readers, most=arguments.most, spread=arguments.spread
-    )
-    print(f"{'all':<14}" + "".join(f"{_row(np.concatenate(list(found.values())), budget):>34}" for budget in BUDGETS))
+    for name, region in (("the whole map", 1.0), ("a region, a tenth of the map", 0.1)):
+        print(f"\nWanted: {name}")
+        print(f"{'kind of reader':<14}" + "".join(f"{f'error after {b}: chosen, random, needed':>42}" for b in BUDGETS))
+        found = simulate(
+            topics, places, vectors, articles,
+            readers=arguments.readers, most=arguments.most, spread=arguments.spread, region=region,
+        )  # fmt: skip
+        print(f"{'all':<14}" + "".join(f"{_row(np.concatenate(list(found.values())), b):>42}" for b in BUDGETS))
     if arguments.responses and arguments.asked:
         replay(arguments.responses, arguments.asked, encoder, arguments.splits)
 

@@ -72,11 +72,12 @@ def give(visitor: Visitor, *, right: bool) -> tuple[float, float]:
 def test_ten_answers_change_the_heat_where_they_were_asked(visit: Visit, size: str, scheme: str) -> None:
     visitor = visit(color_scheme=scheme, **(PHONE if size == "phone" else DESKTOP))
     visitor.picture(f"start-{size}-{scheme}")
-    assert {round(visitor.heat(question["x"], question["y"])["uncertainty"], 3) for question in visitor.data("questions")} == {1}
+    questions = visitor.data("questions")
+    assert {round(visitor.heat(q["x"], q["y"])["uncertainty"], 3) for q in questions} == {1}
     places = [answer(visitor, right=count % 2 == 0) for count in range(10)]
     assert visitor.state["right"] == 5
     assert len(set(places)) == 10
-    left = {(q["x"], q["y"]): visitor.heat(q["x"], q["y"])["uncertainty"] for q in visitor.data("questions")}
+    left = {(q["x"], q["y"]): visitor.heat(q["x"], q["y"])["uncertainty"] for q in questions}
     asked, open_ones = ([left[place] for place in left if (place in places) == which] for which in (True, False))
     assert np.mean(asked) < np.mean(open_ones) < 1, "where it was asked more is known, and elsewhere a little"
     visitor.picture(f"answered-{size}-{scheme}")

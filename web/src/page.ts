@@ -144,7 +144,12 @@ export class Page {
 
   private makeQuiz(survey: Survey): QuizCard {
     return new QuizCard(this.answers, this.questions.length, this.library.titles, {
-      next: () => survey.next(this.chosenMode()),
+      next: () => {
+        const start = performance.now();
+        const next = survey.next(this.chosenMode());
+        performance.measure("choice", { start });
+        return next;
+      },
       asked: (question) => {
         this.view.mark({ asked: question, threads: null, answers: this.answers.all() });
         this.view.measure();
@@ -183,8 +188,10 @@ export class Page {
   /** Let the estimate follow the answers. */
   private lift(): void {
     if (!this.heat || !this.survey) return;
+    const start = performance.now();
     this.survey.update();
     this.field = this.survey.field();
+    performance.measure("estimate", { start });
     this.surveyPanel?.update();
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.heat.set(this.field);
     else this.view.frames.animate(this.heat.lift(this.field));
