@@ -348,3 +348,103 @@ def test_an_article_shows_its_nearest_in_meaning_and_how_near_they_lie(visit: Vi
     wait(lambda: visitor.state["article"] == near[0] and visitor.state["kin"])
     visitor.press("Escape")
     wait(lambda: visitor.state["kin"] is None)
+
+
+def test_what_the_reader_knows_is_told_by_region_with_something_to_read(visit: Visit) -> None:
+    visitor = visit(reduced_motion="reduce", **DESKTOP)
+    page = visitor.page
+    page.click("#survey-open")
+    assert "Nothing has been answered" in page.inner_text("#survey-whole")
+    wide = bars(visitor)
+    page.click("#survey-close")
+    assert not page.is_visible("#survey")
+    for count in range(8):
+        answer(visitor, right=count % 2 == 0)
+    page.click("#survey-open")
+    narrow = bars(visitor)
+    assert narrow.keys() == wide.keys()
+    assert {region["label"] for region in visitor.data("map")["levels"][0]} == wide.keys()
+    for label, (low, mean, high) in narrow.items():
+        assert low < mean < high
+        assert high - low < wide[label][2] - wide[label][0]
+    assert re.search(r"About \d+ %.*tell \d+ %", page.inner_text("#survey-whole"))
+    visitor.picture("survey-desktop")
+    rows = page.query_selector_all("#survey-reading li")
+    assert len(rows) == 5
+    assert re.search(r"\+\d+\.\d points", rows[0].inner_text())
+    title = rows[0].query_selector("button").inner_text()
+    rows[0].query_selector("button").click()
+    wait(lambda: visitor.state["article"] is not None)
+    assert page.inner_text("#article-title") == title
+    assert not page.is_visible("#survey"), "one sheet at a time"
+
+
+def bars(visitor: Visitor) -> dict[str, tuple[float, float, float]]:
+    """Return each region's bar as it is shown: low, mean and high."""
+    found = visitor.page.evaluate(
+        "[...document.querySelectorAll('#survey-regions li')].map(row => ["
+        "row.querySelector('.survey-label').textContent, ...['--low', '--mean', '--high'].map("
+        "name => Number(row.querySelector('.survey-bar').style.getPropertyValue(name)))])"
+    )
+    return {label: (low, mean, high) for label, low, mean, high in found}
+
+
+def test_answers_go_with_a_link_and_are_kept_only_when_the_reader_says_so(visit: Visit) -> None:
+    visitor = visit(reduced_motion="reduce", **DESKTOP)
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for count in range(4):
+        answer(visitor, right=count < 3)
+    visitor.page.click("#survey-open")
+    visitor.page.click("#survey-link")
+    wait(lambda: "copied" in visitor.page.inner_text("#survey-status"))
+    link = visitor.page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(visitor.address)
+    assert len(link) < len(visitor.address) + 80
+    other = visit(reduced_motion="reduce", **DESKTOP)
+    answer(other, right=True)
+    other.page.goto(link)
+    wait(lambda: other.page.is_visible("#shared"))
+    assert (other.state["answered"], other.state["right"]) == (4, 3)
+    other.page.click("#shared-leave")
+    wait(lambda: other.page.evaluate("window.knowscape?.state().answered") == 1)
+    assert "#" not in other.page.url
+    other.page.goto(link)
+    wait(lambda: other.page.is_visible("#shared-keep"))
+    other.page.click("#shared-keep")
+    wait(lambda: (other.page.evaluate("window.knowscape?.state().answered") or 0) >= 4 and "#" not in other.page.url)
+    other.page.goto(link[:-2] + "!")
+    wait(lambda: other.page.is_visible("#shared"))
+    assert "damaged" in other.page.inner_text("#shared")
+    assert not other.page.is_visible("#shared-keep")
+
+
+def test_answers_go_to_a_file_and_come_back_from_it(visit: Visit, tmp_path: Path) -> None:
+    visitor = visit(reduced_motion="reduce", **DESKTOP)
+    for count in range(3):
+        answer(visitor, right=count < 2)
+    visitor.page.click("#survey-open")
+    with visitor.page.expect_download() as download:
+        visitor.page.click("#survey-save")
+    download.value.save_as(tmp_path / "answers.json")
+    other = visit(reduced_motion="reduce", **DESKTOP)
+    other.page.click("#survey-open")
+    (tmp_path / "other.json").write_text("[]", encoding="utf-8")
+    other.page.set_input_files("#survey-file", tmp_path / "other.json")
+    wait(lambda: "does not hold saved answers" in other.page.inner_text("#survey-status"))
+    other.page.set_input_files("#survey-file", tmp_path / "answers.json")
+    wait(lambda: "3 answers" in other.page.inner_text("#survey-status"))
+    assert (other.state["answered"], other.state["right"]) == (3, 2)
+    other.open()
+    assert other.state["answered"] == 3
+
+
+def test_the_reader_chooses_what_is_asked(visit: Visit) -> None:
+    visitor = visit(reduced_motion="reduce", **DESKTOP)
+    for count in range(4):
+        answer(visitor, right=count % 2 == 0)
+    asked = {}
+    for mode in ("easy", "challenge"):
+        visitor.page.select_option("#quiz-mode", mode)
+        question = next(q for q in visitor.data("questions") if q["id"] == visitor.state["question"])
+        asked[mode] = question["item"]["difficulty"]
+    assert asked["easy"] < asked["challenge"]
