@@ -2,13 +2,13 @@
 
     python benchmarks/choice.py QUESTIONS [--responses R.csv --asked Q.json] [--readers 24] [--bank 400] [--most 40]
 
-Four hundred of QUESTIONS are the bank, and up to a thousand others the places about which something is to be learnt.  Six
-kinds of readers with a known truth answer up to `--most` questions of the bank, chosen by expected gain or at random;
-one estimate serves both.  The questions' difficulties have a standard deviation of 1.7 and are known, as after a class
-has answered them (`--spread 0`: all the same).  Printed is the error over the places, the root mean square of estimated
-minus true probability of knowing, and which share of the questions the choice needs to reach the error of random choice
-after 10, 20, 30 and 40; last, by how much its error is larger on average over all numbers of questions.  Intervals are of
-95 %, from a bootstrap over the readers.
+Four hundred of QUESTIONS are the bank, and up to a thousand others the places about which something is to be learnt.
+Six kinds of readers with a known truth answer up to `--most` questions of the bank, chosen by expected gain or at
+random; one estimate serves both. The questions' difficulties have a standard deviation of 1.7 and are known, as after
+a class has answered them (`--spread 0`: all the same). Printed is the error over the places, the root mean square of
+estimated minus true probability of knowing, and which share of the questions the choice needs to reach the error of
+random choice after 10, 20, 30 and 40; last, by how much its error is larger on average over all numbers of questions.
+Intervals are of 95 %, from a bootstrap over the readers.
 
 That is done twice: for a reader who wants to know of the whole map, and for one who wants to know of a region, the
 tenth of the places that is nearest to one of them.
@@ -183,7 +183,7 @@ def replay(responses: Path, asked: Path, encoder: Encoder, splits: int) -> None:
     questions = read_questions(asked)
     vectors = encoder.encode_documents([question.embedding_text for question in questions])
     answers = read_responses(responses, [question.id for question in questions])
-    topics, guess = Topics.of(vectors), np.array([1 / len(question.options) for question in questions])
+    topics, guess = Topics.of(vectors), np.array([question.guess for question in questions])
     for regime in ("cold", "warm"):
         losses = []
         for learner in range(len(answers.learners)):

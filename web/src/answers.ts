@@ -2,10 +2,12 @@
 
 import type { Response } from "./knowledge";
 import type { MapInfo, Question } from "./payload";
-import type { Pair } from "./progress";
 
 /** The chosen option, or null for "I don't know". */
 export type Choice = number | null;
+
+/** A question's id and the choice. */
+export type Pair = readonly [id: string, choice: Choice];
 
 export interface Answer {
   question: Question;
@@ -45,10 +47,6 @@ export class Answers {
 
   all(): Answer[] {
     return [...this.given.values()];
-  }
-
-  open(): Question[] {
-    return this.questions.filter((question) => !this.given.has(question.id));
   }
 
   of(question: Question): Answer | null {

@@ -1,6 +1,6 @@
 /** What the parts of the page tell each other. */
 
-import { Answers, browserStorage, storageKey } from "./answers";
+import type { Answers } from "./answers";
 import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
 import { byId, formatCount } from "./dom";
@@ -15,7 +15,7 @@ import { Picker } from "./picker";
 import { QuizCard } from "./quiz";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
-import { fromFragment, ProgressError } from "./progress";
+import { openAnswers } from "./shared";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
 import { onTheme } from "./theme";
@@ -58,7 +58,7 @@ export class Page {
       kin: (index, kin) => this.showKin(index, kin),
       go: (index) => this.open(index, true),
     });
-    this.answers = this.makeAnswers();
+    this.answers = openAnswers(map, questions);
     this.view = this.makeView();
     this.survey = map.knowledge
       ? new Survey(map.knowledge, map, points, this.region, questions, this.answers)
@@ -110,36 +110,6 @@ export class Page {
       choose: (index) => this.open(index, true),
       leave: () => this.mapNode.focus(),
     });
-  }
-
-  /** This browser's answers, or those that came with a link, which are kept only when the reader says so. */
-  private makeAnswers(): Answers {
-    const key = storageKey(this.library.map);
-    const own = new Answers(this.questions, key, browserStorage());
-    window.addEventListener("hashchange", () => location.reload());
-    const leave = (): void => {
-      history.replaceState(null, "", location.pathname + location.search);
-      location.reload();
-    };
-    byId("shared-leave").addEventListener("click", leave);
-    try {
-      const pairs = fromFragment(this.questions, location.hash);
-      if (!pairs) return own;
-      const shared = new Answers(this.questions, key, null);
-      shared.takeOver(pairs);
-      byId("shared-keep").addEventListener("click", () => {
-        own.takeOver(pairs);
-        leave();
-      });
-      byId("shared").hidden = false;
-      return shared;
-    } catch (error) {
-      if (!(error instanceof ProgressError)) throw error;
-      byId("shared-text").textContent = error.message;
-      byId("shared-keep").hidden = true;
-      byId("shared").hidden = false;
-      return own;
-    }
   }
 
   private makeQuiz(survey: Survey): QuizCard {

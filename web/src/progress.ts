@@ -1,10 +1,7 @@
 /** Answers outside of this browser: as a short code in a link, and as a file. */
 
-import type { Choice } from "./answers";
+import type { Pair } from "./answers";
 import type { Question } from "./payload";
-
-/** A question's id and the chosen option, or null for "I don't know". */
-export type Pair = readonly [id: string, choice: Choice];
 
 /** What is shown to a reader whose file or link cannot be used. */
 export class ProgressError extends Error {}

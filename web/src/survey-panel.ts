@@ -1,7 +1,7 @@
 /** The panel that says what the reader knows: by region, what to read next, and how to keep and share it. */
 
 import type { Answers } from "./answers";
-import { byId, element, formatCount } from "./dom";
+import { byId, element, formatCount, formatPercent } from "./dom";
 import { fromFile, ProgressError, toFile, toFragment } from "./progress";
 import type { Question } from "./payload";
 import { INTERVAL, type Reading, type Share, type Survey } from "./survey";
@@ -16,7 +16,6 @@ export interface SurveyEvents {
 
 const READINGS = 5;
 const MOST_REGIONS = 12;
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
 const range = ({ low, high }: Share): string => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
 
 const WHY: Record<Reading["why"], string> = {
@@ -47,10 +46,6 @@ export class SurveyPanel {
     file.addEventListener("change", () => void this.loadFile(file));
   }
 
-  get isOpen(): boolean {
-    return !this.panel.hidden;
-  }
-
   close(): void {
     if (this.panel.hidden) return;
     this.toggle(false);
@@ -70,8 +65,8 @@ export class SurveyPanel {
     byId("survey-whole").textContent =
       this.answers.count === 0
         ? "Nothing has been answered yet, so every bar is as wide as ignorance."
-        : `About ${percent(whole.mean)} of what is asked about this map, somewhere in ${range(whole)}. ` +
-          `Your answers tell ${percent(this.survey.told())} of what all questions can tell.`;
+        : `About ${formatPercent(whole.mean)} of what is asked about this map, somewhere in ${range(whole)}. ` +
+          `Your answers tell ${formatPercent(this.survey.told())} of what all questions can tell.`;
     byId("survey-regions").replaceChildren(...this.survey.byRegion().slice(0, MOST_REGIONS).map(regionRow));
     byId("survey-reading").replaceChildren(
       ...this.survey.toRead(READINGS).map((reading) => this.readingRow(reading)),
@@ -159,7 +154,7 @@ function regionRow(region: Share & { label: string }): HTMLLIElement {
     element("div", { class: "survey-line" }, [
       element("span", { class: "survey-label", text: region.label }),
       element("span", { class: "survey-number" }, [
-        element("b", { text: percent(region.mean) }),
+        element("b", { text: formatPercent(region.mean) }),
         element("span", { class: "quiet", text: range(region), attributes: { title: `${INTERVAL} % interval` } }),
       ]),
     ]),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Pair } from "../src/answers";
 import type { Question } from "../src/payload";
-import { fromFile, fromFragment, ProgressError, toFile, toFragment, type Pair } from "../src/progress";
+import { fromFile, fromFragment, ProgressError, toFile, toFragment } from "../src/progress";
 
 const questions = Array.from({ length: 7 }, (_, i): Question => ({
   id: `question ${i}`,

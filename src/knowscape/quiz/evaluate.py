@@ -89,7 +89,7 @@ def evaluate_knowledge(
     if len(set(answers.right.tolist())) < 2:
         raise UsageError("All answers are right, or none is: there is nothing to tell apart.")
     topics, cold = Topics.of(vectors), text_items(questions)
-    guess = np.array([1 / len(question.options) for question in questions])
+    guess = np.array([question.guess for question in questions])
     by_texts: dict[str, Predictor] = {
         "cold": _by_knowledge(topics, cold, Prior()),
         "share correct": _by_share,

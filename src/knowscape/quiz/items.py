@@ -40,8 +40,7 @@ def text_items(questions: Sequence[Question]) -> list[Item]:
         longer = (lengths - lengths.mean()) / spread if spread > 0 else np.zeros(len(lengths))
         harder = _LENGTH_WEIGHT * longer
     return [
-        Item(difficulty=float(more), guess=1 / len(question.options))
-        for question, more in zip(questions, harder, strict=True)
+        Item(difficulty=float(more), guess=question.guess) for question, more in zip(questions, harder, strict=True)
     ]
 
 

@@ -55,7 +55,7 @@ def report_items(
     """
     if len(answers.learners) < 2:
         raise UsageError("What a question is like is learnt from two learners or more; there is one.")
-    guess = np.array([1 / len(question.options) for question in questions])
+    guess = np.array([question.guess for question in questions])
     fitted = fit_items(*answers.by_person(len(questions)), guess, model=model)
     expected = _from_others(Topics.of(vectors), answers, guess, model)
     reports = []

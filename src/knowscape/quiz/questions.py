@@ -34,6 +34,11 @@ class Question:
     y: float | None = None
 
     @property
+    def guess(self) -> float:
+        """The chance of a right answer without knowing it."""
+        return 1 / len(self.options)
+
+    @property
     def embedding_text(self) -> str:
         """What is embedded: the question and its right answer, since knowing it takes both."""
         return f"{self.question} {self.options[self.correct_index]}"
