@@ -225,6 +225,7 @@ def test_no_path_is_made_of_an_id_or_a_title_and_a_harmless_one_of_a_name(tmp_pa
         finest_region=np.zeros(count, np.int32),
         levels=[],
         questions=[{"id": name} for name in NASTY],
+        places=None,
     )
     assert {path for path in tmp_path.rglob("*") if not path.is_relative_to(atlas)} == {root, *root.parents[:2]}
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", path.name) for path in atlas.rglob("*"))

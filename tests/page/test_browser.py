@@ -161,6 +161,7 @@ def test_touch_answers_drags_pinches_and_opens_an_article(visit: Visit, scheme: 
         fingers("touchMove", (200 + 10 * step, 300))
     fingers("touchEnd")
     wait(lambda: visitor.state["view"]["x"] < before["x"])
+    visitor.rest()
     page.tap("#quiz-grab")
     wait(lambda: not page.is_visible("#quiz-options"))
     page.tap("#search")

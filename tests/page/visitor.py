@@ -101,6 +101,11 @@ class Visitor:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def rest(self) -> None:
+        """Wait until frames come quickly: while the browser is behind, a tap that it sees late is a long press."""
+        frames = "new Promise(done => requestAnimationFrame(start => requestAnimationFrame(end => done(end - start))))"
+        wait(lambda: all(self.page.evaluate(frames) < 50 for _ in range(5)))
+
     def picture(self, name: str) -> None:
         if PICTURES:
             time.sleep(1.5)  # until motion has settled
