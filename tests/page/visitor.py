@@ -101,10 +101,20 @@ class Visitor:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def rest(self) -> None:
-        """Wait until frames come quickly: while the browser is behind, a tap that it sees late is a long press."""
-        frames = "new Promise(done => requestAnimationFrame(start => requestAnimationFrame(end => done(end - start))))"
-        wait(lambda: all(self.page.evaluate(frames) < 50 for _ in range(5)))
+    def tap(self, what: str, done: Callable[[], bool]) -> None:
+        """Tap until it is done, three times at the most.
+
+        After a pan that was made of touch events the headless browser loses a tap in one of some ten runs; tens of
+        runs with a log of its events never did, so why is not known.
+        """
+        for _ in range(3):
+            self.page.tap(what)
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                if done():
+                    return
+                time.sleep(0.05)
+        raise AssertionError(f"three taps on {what} did nothing")
 
     def picture(self, name: str) -> None:
         if PICTURES:
