@@ -37,7 +37,7 @@ from knowscape.progress import SILENT, Progress
 from knowscape.quiz.estimate import Prior
 from knowscape.quiz.items import text_items
 from knowscape.quiz.questions import Question, digest_of, read_questions, store_questions
-from knowscape.quiz.topics import HEIGHTS, Topics
+from knowscape.quiz.topics import HEIGHTS, Places, Topics
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
 from knowscape.store.parts import write_part
@@ -310,7 +310,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
         raise UsageError(f"The map is older than the corpus. Make it anew with: knowscape map {atlas.path}")
     near = make_neighbours(atlas, name, progress=progress)
     with progress.stage("Page"):
-        topics = Topics.of(atlas.question_vectors(name)) if atlas.questions else None
+        questions, places, knowledge = _page_quiz(atlas, made, name)
         build_page(
             atlas.folder.page(),
             made_from=sha256_json(made.about),
@@ -320,7 +320,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "quality": made.quality.to_json(),
                 "question_region": made.question_region,
-                "knowledge": _knowledge_model(topics),
+                "knowledge": knowledge,
             },
             documents=PayloadDocuments(
                 corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist(), near.indices[:, :_SHOWN]
@@ -329,18 +329,10 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
             recall=made.recall_10[:count],
             finest_region=made.membership[:count, -1],
             levels=made.regions.levels,
-            questions=_page_questions(atlas, made, name),
-            places=topics and topics.attach(atlas.question_vectors(name), atlas.vectors(name)),
+            questions=questions,
+            places=places,
         )
     return atlas.folder.page()
-
-
-def _knowledge_model(topics: Topics | None) -> dict[str, Any] | None:
-    """Return what the page estimates the reader's knowledge with."""
-    if topics is None:
-        return None
-    tree = {"parents": [parent.tolist() for parent in topics.parents], "heights": HEIGHTS}
-    return {"tree": tree, "prior": asdict(Prior())}
 
 
 def _no_page(made: KnowledgeMap) -> str:
@@ -353,16 +345,21 @@ def _title(name: str) -> str:
     return words[:1].upper() + words[1:] or name
 
 
-def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[str, object]]:
+def _page_quiz(
+    atlas: Atlas, made: KnowledgeMap, model: str
+) -> tuple[list[dict[str, object]], Places | None, dict[str, Any] | None]:
+    """Return the questions, where the articles hang among them, and what knowledge is estimated with, if any."""
     from knowscape.maps.neighbours import nearest
 
     questions, corpus = atlas.questions, atlas.documents(model)
     if not questions:
-        return []
+        return [], None, None
     place = {title: row for row, title in reversed(list(enumerate(corpus.titles)))}
-    vectors = atlas.question_vectors(model)
-    near, _ = nearest(atlas.vectors(model), vectors, 5)
-    return [
+    asked, vectors = atlas.question_vectors(model), atlas.vectors(model)
+    near, _ = nearest(vectors, asked, 5)
+    topics = Topics.of(asked)
+    tree = {"parents": [parent.tolist() for parent in topics.parents], "heights": HEIGHTS}
+    shown: list[dict[str, object]] = [
         {
             "id": question.id,
             "question": question.question,
@@ -379,3 +376,4 @@ def _page_questions(atlas: Atlas, made: KnowledgeMap, model: str) -> list[dict[s
             questions, text_items(questions), made.coordinates[len(corpus) :], near, strict=True
         )
     ]
+    return shown, topics.attach(asked, vectors), {"tree": tree, "prior": asdict(Prior())}

@@ -20,7 +20,6 @@ export interface Share {
 
 export interface RegionShare extends Share {
   label: string;
-  articles: number;
 }
 
 export interface Reading {
@@ -28,12 +27,11 @@ export interface Reading {
   /** By how much the expected mean of the map grows, as a share. */
   gain: number;
   why: "missed" | "unknown" | "unasked";
-  question: Question;
 }
 
 export class Survey {
   private readonly ground: Ground;
-  private readonly regions: { label: string; articles: number; weights: Float64Array }[];
+  private readonly regions: { label: string; weights: Float64Array }[];
   private current: Knowledge;
 
   constructor(
@@ -55,7 +53,6 @@ export class Survey {
     const coarse = coarseRegions(map, points);
     this.regions = (map.levels[0] ?? []).map((region, number) => ({
       label: region.label,
-      articles: region.support,
       weights: this.ground.weightsOf((article) => coarse[article] === number),
     }));
     this.current = nothing;
@@ -93,7 +90,7 @@ export class Survey {
   /** The coarsest regions, the best known first. */
   byRegion(): RegionShare[] {
     return this.regions
-      .map(({ label, articles, weights }) => ({ label, articles, ...interval(this.current.average(weights)) }))
+      .map(({ label, weights }) => ({ label, ...interval(this.current.average(weights)) }))
       .sort((a, b) => b.mean - a.mean);
   }
 
@@ -110,7 +107,7 @@ export class Survey {
       if (!question || article === undefined || (mean[article] ?? 0) > WELL_KNOWN) continue;
       if (taken.has(article) || this.answers.of(question)?.right) continue;
       for (const near of [article, ...question.near]) taken.add(near);
-      readings.push({ article, gain: gains[number] ?? 0, why: this.why(question), question });
+      readings.push({ article, gain: gains[number] ?? 0, why: this.why(question) });
       if (readings.length === count) break;
     }
     return readings;
