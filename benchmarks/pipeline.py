@@ -28,7 +28,8 @@ PIPELINE = r"""
 import json, re, sys, time
 from pathlib import Path
 from knowscape.atlas import Atlas
-from knowscape.build import EmbedOptions, embed_corpus, put_corpus
+from knowscape.build import embed_corpus, put_corpus
+from knowscape.embedding import EmbedOptions
 from knowscape.corpus.readers import read_corpus
 from knowscape.embed.run import Commits
 from knowscape.store.atlas import AtlasFolder

@@ -1,5 +1,7 @@
 """An atlas opened by its path: the corpus, the vectors, the map, and whether they are whole."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,12 @@ from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph
+from knowscape.indexing import IndexOptions, indexed_model, open_index, update_index
 from knowscape.placement import Placement, Placer
+from knowscape.progress import SILENT, Progress
 from knowscape.quiz.questions import Question, stored_questions
+from knowscape.search.embedded import EmbeddedIndex
+from knowscape.search.index import Changed, Hit, SearchOptions
 from knowscape.store.atlas import AtlasFolder
 
 __all__ = ["Atlas", "open_atlas"]
@@ -36,6 +42,7 @@ class Atlas:
     def __init__(self, folder: AtlasFolder) -> None:
         self.folder = folder
         self._placers: dict[str, Placer] = {}
+        self._searcher: EmbeddedIndex | None = None
 
     def __repr__(self) -> str:
         return f"Atlas({str(self.folder.path)!r})"
@@ -135,6 +142,35 @@ class Atlas:
         if table is None:
             raise UsageError(f"{self.path} has no neighbours of {name}. Make them with: knowscape map {self.path}")
         return NeighbourGraph.from_table(table)
+
+    def index(
+        self,
+        model: str | None = None,
+        *,
+        options: IndexOptions = IndexOptions(),
+        rebuild: bool = False,
+        progress: Progress = SILENT,
+    ) -> Changed:
+        """Make the index of searches, or bring it up to date; nothing happens where it is.
+
+        `model` is by default that of the index that is there, or else the atlas's usual one.  Raises UsageError where
+        the index that is there is of another model.
+        """
+        chosen = self.model(model if model or rebuild else indexed_model(self.folder))
+        return update_index(
+            self.folder, lambda: self.corpus, chosen, options=options, rebuild=rebuild, progress=progress
+        )
+
+    def searcher(self, models: Sequence[str] = ()) -> EmbeddedIndex:
+        """Return the index; UsageError where there is none.  `models`: where models are that the catalogue lacks."""
+        return open_index(self.folder, models)
+
+    def search(self, query: str, k: int = 10, *, options: SearchOptions = SearchOptions()) -> list[Hit]:
+        """Return the `k` best hits of the articles, best first; the index is made, or brought up to date, first."""
+        self.index()
+        if self._searcher is None:
+            self._searcher = self.searcher()
+        return self._searcher.search(query, replace(options, k=k))
 
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong, an empty list where all is well; `full` reads every byte."""

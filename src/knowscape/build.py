@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from knowscape.atlas import Atlas
 from knowscape.corpus.document import Corpus
 from knowscape.corpus.readers import read_corpus
-from knowscape.embed.executors import Executor, Processes, Threads
 from knowscape.embed.plan import slice_rows
-from knowscape.embed.run import Commits, Embedded, Texts, embed
+from knowscape.embed.run import Embedded, Texts, embed
+from knowscape.embedding import EmbedOptions, executor_for
 from knowscape.encoders.catalogue import DEFAULT_MODEL
 from knowscape.encoders.configuration import weights_bytes
-from knowscape.encoders.devices import cores, gpus, has_nvidia
-from knowscape.encoders.load import EngineOptions, find_model, start_encoder
-from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.devices import has_nvidia
+from knowscape.encoders.load import find_model
 from knowscape.encoders.weights import cache_folder
 from knowscape.errors import DamageError, UsageError, WorseMapError
 from knowscape.files import sha256_text
@@ -45,7 +44,6 @@ from knowscape.store.signed import sha256_json
 
 __all__ = [
     "PAGE_DIMS",
-    "EmbedOptions",
     "MapOptions",
     "build",
     "embed_corpus",
@@ -60,21 +58,6 @@ __all__ = [
 PAGE_DIMS = 2
 # So many of an article's nearest in meaning the page shows.
 _SHOWN = 10
-# A process on an Apple GPU is replaced once it has grown by so many bytes.
-_APPLE_GROWTH = 4_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedOptions:
-    """How texts are embedded: the engine, how many processes (None: what suits the devices), how often to commit.
-
-    `cache` takes vectors from other atlases on this machine, and gives them.
-    """
-
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    workers: int | None = None
-    commits: Commits = field(default_factory=Commits)
-    cache: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +131,7 @@ def embed_corpus(
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
-    with closing(_executor(spec, files, options)) as executor:
+    with closing(executor_for(spec, files, options)) as executor:
         rows = slice_rows(weights_bytes(files), fast=has_nvidia(options.engine.device))
         commits = replace(options.commits, slice_rows=rows)
         run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)
@@ -177,34 +160,6 @@ def embed_corpus(
 def _as_texts(questions: Sequence[Question]) -> Texts:
     texts = [question.embedding_text for question in questions]
     return Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True)
-
-
-def _executor(spec: EncoderSpec, files: Path, options: EmbedOptions) -> Executor:
-    """Return threads around one model, or processes where there are several GPUs or workers, or one of Apple's."""
-    engine = options.engine
-    devices = gpus(engine.device)
-    count = options.workers or max(1, len(devices))
-    if count == 1 and devices != ["mps"]:
-        again = partial(start_encoder, spec, files, replace(engine, device="cpu")) if devices else None
-        return Threads(partial(start_encoder, spec, files, engine), again)
-    most_growth = _APPLE_GROWTH if devices == ["mps"] else None
-    return Processes(_Loader(spec, files, engine, tuple(devices), count), count, most_growth=most_growth)
-
-
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """Loads the model of the n-th of `count` processes, on its own device or its share of the cores."""
-
-    spec: EncoderSpec
-    files: Path
-    engine: EngineOptions
-    devices: tuple[str, ...]
-    count: int
-
-    def __call__(self, number: int) -> Encoder:
-        device = self.devices[number % len(self.devices)] if self.devices else "cpu"
-        threads = self.engine.threads or max(1, cores() // self.count)
-        return start_encoder(self.spec, self.files, replace(self.engine, device=device, threads=threads))
 
 
 def map_atlas(

@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas, open_atlas
-from knowscape.build import PAGE_DIMS, EmbedOptions, embed_corpus, make_neighbours, make_page, put_questions
+from knowscape.build import PAGE_DIMS, embed_corpus, make_neighbours, make_page, put_questions
+from knowscape.embedding import EmbedOptions
 from knowscape.corpus.document import Corpus, ReadReport
 from knowscape.corpus.readers import read_corpus
 from knowscape.encoders.load import find_again

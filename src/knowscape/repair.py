@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from knowscape.atlas import Atlas
-from knowscape.build import EmbedOptions, MapOptions, embed_corpus, make_neighbours, make_page, map_atlas
+from knowscape.build import MapOptions, embed_corpus, make_neighbours, make_page, map_atlas
+from knowscape.embedding import EmbedOptions
 from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_again

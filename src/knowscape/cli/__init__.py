@@ -17,7 +17,8 @@ def main() -> None:
     import knowscape.cli.knowledge
     import knowscape.cli.labels
     import knowscape.cli.merge
-    import knowscape.cli.models  # noqa: F401
+    import knowscape.cli.models
+    import knowscape.cli.search  # noqa: F401
     from knowscape.characters import printable
     from knowscape.cli.app import app
     from knowscape.errors import KnowscapeError, StorageError

@@ -46,7 +46,7 @@ def check(
         raise UsageError("--out names the file of --questions. Type that too, or leave --out away.")
     folder, did = AtlasFolder.open_damaged(atlas), []
     if repair:
-        from knowscape.build import EmbedOptions
+        from knowscape.embedding import EmbedOptions
         from knowscape.encoders.load import EngineOptions
         from knowscape.progress import progress_for
         from knowscape.repair import repair as mend

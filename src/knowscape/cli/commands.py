@@ -154,7 +154,7 @@ def page(atlas: AtlasPath, json: Json = False) -> None:
 
 @app.command()
 def serve(atlas: AtlasPath, port: Port = 8000) -> None:
-    """Serve an atlas's page on localhost."""
+    """Serve an atlas's page, and searches of its articles, on localhost."""
     _serve(atlas, port)
 
 
@@ -237,13 +237,15 @@ def _quality(made: Any, json: bool) -> dict[str, Any]:
 
 def _serve(atlas: Path, port: int) -> None:
     from knowscape.errors import UsageError
+    from knowscape.page.search import SearchService
     from knowscape.page.server import serve as serve_page
-    from knowscape.store.atlas import AtlasFolder
 
-    folder = AtlasFolder.open(atlas).page()
+    opened = _open(atlas)
+    folder = opened.folder.page()
     if not (folder / "index.html").is_file():
         raise UsageError(f"{atlas} has no page yet. Make it with: knowscape page {atlas}")
-    serve_page(folder, port=port, open_browser=sys.stdout.isatty())
+    search = SearchService(opened, lambda line: sys.stderr.write(f"{line}\n"))
+    serve_page(folder, port=port, search=search, open_browser=sys.stdout.isatty())
 
 
 def read(corpus: str, limit: int | None, reader: str | None, **columns: str | None) -> Any:
@@ -275,7 +277,7 @@ def embedding(
     cache: bool,
     trust_remote_code: bool,
 ) -> Any:
-    from knowscape.build import EmbedOptions
+    from knowscape.embedding import EmbedOptions
     from knowscape.embed.run import Commits
     from knowscape.encoders.load import EngineOptions
 

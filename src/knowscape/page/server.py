@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import UsageError
+from knowscape.page.search import SearchService
 
 __all__ = ["create_app", "listen", "serve"]
 
@@ -22,9 +23,10 @@ _HEADERS = {
 _PORTS_TRIED = 20
 
 
-def create_app(folder: Path, *, port: int) -> Any:
-    """Return the ASGI application that serves `folder` to this machine alone, on `port`."""
+def create_app(folder: Path, *, port: int, search: SearchService | None = None) -> Any:
+    """Return the ASGI application that serves `folder`, and answers searches, to this machine alone, on `port`."""
     from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
     from starlette.middleware.gzip import GZipMiddleware
     from starlette.responses import JSONResponse, PlainTextResponse
     from starlette.routing import Mount, Route
@@ -34,9 +36,22 @@ def create_app(folder: Path, *, port: int) -> Any:
     origins = {f"http://{host}" for host in hosts}
 
     async def health(request: Any) -> Any:
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok", "search": search.state if search else "none"})
 
-    files = Starlette(routes=[Route("/healthz", health), Mount("/", StaticFiles(directory=folder, html=True))])
+    async def find(request: Any) -> Any:
+        if search is None or search.state != "ready":
+            why = search.reason or "The index is being made." if search else "This server has no index."
+            return JSONResponse({"error": why}, 503, headers={"Retry-After": "5"})
+        asked = {name: request.query_params.getlist(name) for name in request.query_params}
+        try:
+            return JSONResponse(await run_in_threadpool(search.answer, asked))
+        except UsageError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    routes = [
+        Route("/healthz", health), Route("/api/search", find), Mount("/", StaticFiles(directory=folder, html=True))
+    ]  # fmt: skip
+    files = Starlette(routes=routes)
     served = GZipMiddleware(files, minimum_size=1024)
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
@@ -65,8 +80,8 @@ def create_app(folder: Path, *, port: int) -> Any:
     return guarded
 
 
-def serve(folder: Path, *, port: int, open_browser: bool = False) -> None:
-    """Serve `folder` on localhost until interrupted; where `port` is taken, the next free one is used."""
+def serve(folder: Path, *, port: int, search: SearchService | None = None, open_browser: bool = False) -> None:
+    """Serve `folder`, and searches, on localhost until interrupted; where `port` is taken, the next free one is used."""
     import webbrowser
 
     import uvicorn
@@ -75,9 +90,11 @@ def serve(folder: Path, *, port: int, open_browser: bool = False) -> None:
     address = f"http://localhost:{chosen}/"
     sys.stderr.write(f"The map is at {address} (Ctrl-C stops it)\n")
     sys.stderr.flush()
+    if search is not None:
+        search.start()
     if open_browser:
         webbrowser.open(address)
-    config = uvicorn.Config(create_app(folder, port=chosen), log_level="warning", access_log=False)
+    config = uvicorn.Config(create_app(folder, port=chosen, search=search), log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -7,7 +7,7 @@ from knowscape.errors import UsageError
 
 __all__ = ["FUSIONS", "Fusion", "fuse"]
 
-FUSIONS = ("rrf", "weighted")
+FUSIONS = ("weighted", "rrf")
 Ranking = Sequence[tuple[str, float]]
 
 
@@ -15,14 +15,14 @@ Ranking = Sequence[tuple[str, float]]
 class Fusion:
     """How rankings become one.
 
-    `rrf` adds 1 / (k + rank) over the rankings (reciprocal rank fusion, Cormack, Clarke & Buettcher 2009).  `weighted`
-    adds the scores, each ranking's scaled to 0 for its least and 1 for its best, with the weight `dense` for the
-    dense ranking and 1 - `dense` for the lexical one (Bruch, Gai & Ingber 2023).
+    `weighted` adds the scores, each ranking's scaled to 0 for its least and 1 for its best, with the weight `dense` for
+    the dense ranking and 1 - `dense` for the lexical one (Bruch, Gai & Ingber 2023).  `rrf` adds 1 / (k + rank) over the
+    rankings (reciprocal rank fusion, Cormack, Clarke & Buettcher 2009).
     """
 
-    method: str = "rrf"
-    k: int = 60
+    method: str = "weighted"
     dense: float = 0.5
+    k: int = 60
 
     def __post_init__(self) -> None:
         if self.method not in FUSIONS:

@@ -90,9 +90,13 @@ class AtlasFolder:
         """Return the vectors of the questions under one encoder; a query may be encoded with another prompt."""
         return VectorStore(self.path / "questions" / _folder_name(name, fingerprint))
 
+    def passage_vectors(self, name: str, fingerprint: str) -> VectorStore:
+        """Return the vectors of the passages of long documents under one encoder."""
+        return VectorStore(self.path / "passages" / _folder_name(name, fingerprint))
+
     def vector_stores(self) -> list[VectorStore]:
-        """Return the vectors that are there, of documents and of questions, also those not finished yet."""
-        return [VectorStore(path) for name in ("vectors", "questions") for path in _folders(self.path / name)]
+        """Return the vectors that are there, of documents, questions and passages, also those not finished yet."""
+        return [VectorStore(path) for name in ("vectors", "questions", "passages") for path in _folders(self.path / name)]
 
     def graphs(self) -> list[PartFolder]:
         """Return the neighbour graphs that are there."""
@@ -113,6 +117,9 @@ class AtlasFolder:
 
     def page(self) -> Path:
         return self.path / "page"
+
+    def search(self) -> Path:
+        return self.path / "search"
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -1,0 +1,170 @@
+"""How a generation of the embedded index is made: out of the one before where little differs, or anew."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from knowscape.corpus.document import Corpus
+from knowscape.encoders.spec import EncoderSpec
+from knowscape.search.dense import EXACT_ROWS, build_graph, extend_graph, read_graph, write_graph
+from knowscape.search.generations import Generation, Generations
+from knowscape.search.index import Changed, Passages
+from knowscape.search.languages import language_of, languages_of
+from knowscape.search.lexical import LexicalIndex, Words
+from knowscape.search.segments import (
+    Documents,
+    PassageTable,
+    content_digests,
+    read_table,
+    write_documents,
+    write_passages,
+    write_table,
+)
+
+__all__ = ["DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation", "unit"]
+
+FORMAT = 1
+LEXICAL, GRAPH, DEAD = "lexical", "graph.faiss", "dead.arrow"
+# Beyond so many updates, or so large a share of documents that are gone, all is written anew.
+_MOST_SEGMENTS, _MOST_DEAD = 16, 0.25
+
+
+def build_generation(
+    generations: Generations,
+    spec: EncoderSpec,
+    corpus: Corpus,
+    passages: Passages,
+    *,
+    base: Generation | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> tuple[Generation, Changed]:
+    """Make the generation of a corpus, out of `base` where that is of the same model and little differs, or anew.
+
+    The lock must be held; the generation is not the current one yet.  `about` is kept beside what it is made from, and
+    one of other `about` is made anew; where it is None that of `base` is.
+    """
+    said = dict(about) if about is not None else _own(base)
+    digests = content_digests(corpus)
+    plan = _Plan.of(base, spec, corpus, digests, said)
+    whole = {
+        "own": said, "format": FORMAT, "spec": asdict(spec), "fingerprint": spec.fingerprint, "corpus": corpus.digest,
+        "segments": plan.segments + 1, "languages": plan.languages,
+    }  # fmt: skip
+    if plan.base is not None and not len(plan.rows) and not len(plan.removed):
+        whole["segments"] = plan.segments
+        generations.restate(plan.base, whole)
+        return Generation(plan.base.path, whole, plan.base.files), plan.changed
+    made = generations.make(whole, lambda work: _fill(work, plan, corpus, passages, digests), plan.base)
+    return made, plan.changed
+
+
+def unit(vectors: NDArray[np.float32], spec: EncoderSpec) -> NDArray[np.float32]:
+    """Return vectors float32[n, dimension] whose dot product is the similarity that the spec names."""
+    if spec.similarity == "dot" or spec.normalised:
+        return vectors
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: NDArray[np.float32] = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
+    return found
+
+
+def _own(base: Generation | None) -> dict[str, Any]:
+    return dict(base.about.get("own", {})) if base is not None else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be written: `rows` of the corpus under the slots from `first` on; `dead` are all slots that are gone."""
+
+    base: Generation | None
+    spec: EncoderSpec
+    segments: int
+    first: int
+    rows: NDArray[np.int64]
+    removed: NDArray[np.int64]
+    dead: NDArray[np.int64]
+    languages: list[str]
+    changed: Changed
+
+    @classmethod
+    def of(
+        cls, base: Generation | None, spec: EncoderSpec, corpus: Corpus, digests: list[bytes], own: Mapping[str, Any]
+    ) -> "_Plan":
+        if base is not None and base.about.get("fingerprint") == spec.fingerprint and _own(base) == own:
+            found = cls._of_changes(base, spec, corpus, digests)
+            if found.segments < _MOST_SEGMENTS and len(found.dead) <= _MOST_DEAD * (found.first + len(found.rows)):
+                return found
+        none, rows = np.empty(0, np.int64), np.arange(len(corpus))
+        return cls(None, spec, 0, 0, rows, none, none, languages_of(corpus.texts), Changed(added=len(corpus)))
+
+    @classmethod
+    def _of_changes(cls, base: Generation, spec: EncoderSpec, corpus: Corpus, digests: list[bytes]) -> "_Plan":
+        segments = int(base.about["segments"])
+        dead = read_table(base.path / DEAD)["slot"].to_numpy()
+        before = Documents([read_table(base.path / f"documents-{n}.arrow") for n in range(segments)], dead)
+        known, ids = before.known(), set(corpus.ids)
+        rows = [
+            row
+            for row, (name, digest) in enumerate(zip(corpus.ids, digests, strict=True))
+            if known.get(name, (0, b""))[1] != digest
+        ]
+        replaced = [known[corpus.ids[row]][0] for row in rows if corpus.ids[row] in known]
+        gone = [slot for name, (slot, _) in known.items() if name not in ids]
+        removed = np.array(sorted(replaced + gone), np.int64)
+        changed = Changed(len(rows) - len(replaced), len(replaced), len(gone))
+        whole = np.concatenate([dead, removed])
+        return cls(
+            base, spec, segments, len(before), np.array(rows, np.int64), removed, whole, base.about["languages"], changed
+        )
+
+
+def _fill(work: Path, plan: _Plan, corpus: Corpus, passages: Passages, digests: list[bytes]) -> None:
+    """Write what the plan says into a folder that holds the files of its base."""
+    fresh = Corpus(corpus.table.take(pa.array(plan.rows)))
+    slots = np.full(len(corpus), -1, np.int64)
+    slots[plan.rows] = plan.first + np.arange(len(plan.rows))
+    theirs = slots[passages.documents] >= 0
+    vectors = passages.vectors if theirs.all() else passages.vectors[theirs]
+    languages = _languages(fresh.texts, plan.languages)
+    with ThreadPoolExecutor(1) as pool:  # faiss computes while Python reads texts
+        graph = pool.submit(_write_vectors, work, plan, (slots[passages.documents[theirs]], passages.spans[theirs]), vectors)
+        write_documents(
+            work / f"documents-{plan.segments}.arrow", fresh, languages, [digests[row] for row in plan.rows]
+        )
+        words = (
+            Words(plan.first + number, language, title, text)
+            for number, (language, title, text) in enumerate(zip(languages, fresh.titles, fresh.texts, strict=True))
+        )
+        LexicalIndex(work / LEXICAL, plan.languages).write(words, plan.removed.tolist())
+        write_table(work / DEAD, pa.table({"slot": plan.dead}))
+        graph.result()
+
+
+def _languages(texts: list[str], among: list[str]) -> list[str]:
+    """Return the language of each text; where a text shows none, the most frequent one."""
+    if len(among) == 1:
+        return among * len(texts)
+    return [language_of(text, among) or among[0] for text in texts]
+
+
+def _write_vectors(
+    work: Path, plan: _Plan, whose: tuple[NDArray[np.int64], NDArray[np.int64]], vectors: NDArray[np.float32]
+) -> None:
+    """Write the passages and, where they are many, the graph over all vectors that there are now."""
+    ready = unit(vectors, plan.spec)
+    write_passages(work / f"passages-{plan.segments}.arrow", *whose, ready)
+    path = work / GRAPH
+    if path.exists():
+        graph = read_graph(path)
+        extend_graph(graph, [ready])
+        write_graph(path, graph)
+        return
+    tables = [read_table(work / f"passages-{number}.arrow") for number in range(plan.segments)]
+    blocks = [*(PassageTable(tables).blocks if tables else []), ready]
+    if sum(map(len, blocks)) > EXACT_ROWS:
+        write_graph(path, build_graph(blocks))
