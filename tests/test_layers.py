@@ -22,7 +22,8 @@ ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors
 HOME = {
     "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": "encoders/",
     "torch": "encoders/transformer.py", "sentence_transformers": "encoders/transformer.py",
-    "huggingface_hub": "encoders/weights.py", "faiss": ("maps/neighbours.py", "search/dense.py"), "tantivy": "search/lexical.py", "openTSNE": "maps/",
+    "huggingface_hub": "encoders/weights.py", "faiss": ("maps/neighbours.py", "search/dense.py"),
+    "tantivy": "search/lexical.py", "openTSNE": "maps/",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",

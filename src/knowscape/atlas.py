@@ -15,9 +15,9 @@ from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_again, load_encoder
 from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
+from knowscape.indexing import IndexOptions, indexed_model, open_index, update_index
 from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph
-from knowscape.indexing import IndexOptions, indexed_model, open_index, update_index
 from knowscape.placement import Placement, Placer
 from knowscape.progress import SILENT, Progress
 from knowscape.quiz.questions import Question, stored_questions

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas, open_atlas
 from knowscape.build import PAGE_DIMS, embed_corpus, make_neighbours, make_page, put_questions
-from knowscape.embedding import EmbedOptions
 from knowscape.corpus.document import Corpus, ReadReport
 from knowscape.corpus.readers import read_corpus
+from knowscape.embedding import EmbedOptions
 from knowscape.encoders.load import find_again
 from knowscape.errors import UsageError
 from knowscape.maps.alignment import rows_of

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-#from knowscape.corpus.chunking import ChunkOptions
+from knowscape.corpus.chunking import ChunkOptions
 from knowscape.corpus.document import Corpus
 from knowscape.embed.run import Texts, embed
 from knowscape.embedding import EmbedOptions, executor_for
@@ -50,7 +50,7 @@ def update_index(
     rebuild: bool = False,
     progress: Progress = SILENT,
 ) -> Changed:
-    """Make the index that of the atlas's corpus; what is there and differs little is continued unless `rebuild` says so.
+    """Make the index that of the atlas's corpus; what is there is continued unless `rebuild` says no.
 
     While it is made the one before answers.  Raises UsageError where the index is of another model.
     """
@@ -116,14 +116,14 @@ def make_passages(
             embedded.texts[document][start:end]
             for document, (start, end) in zip(documents[~whole].tolist(), spans[~whole].tolist(), strict=True)
         ]
-        has, found = _embedded(folder, pieces, (place, *model), options.embedding, progress)
+        has, found = _embedded(folder, pieces, (place, *model), options=options.embedding, progress=progress)
         vectors[np.flatnonzero(~whole)[has]] = found
         whole[~whole] = has  # a piece that cannot be embedded is left out
     return Passages(rows[documents[whole]], spans[whole], vectors if whole.all() else vectors[whole]), spec
 
 
 def _embedded(
-    folder: AtlasFolder, texts: list[str], whose: tuple[str, str, str], options: EmbedOptions, progress: Progress
+    folder: AtlasFolder, texts: list[str], whose: tuple[str, str, str], *, options: EmbedOptions, progress: Progress
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return which of some pieces of texts have a vector, bool[n], and these; `whose`: where the model is, and which.
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from knowscape.atlas import Atlas
 from knowscape.build import MapOptions, embed_corpus, make_neighbours, make_page, map_atlas
-from knowscape.embedding import EmbedOptions
 from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
+from knowscape.embedding import EmbedOptions
 from knowscape.encoders.load import find_again
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, WorseMapError, first_line

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas, open_atlas
 from knowscape.build import embed_corpus, put_corpus
-from knowscape.embedding import EmbedOptions
 from knowscape.corpus.document import Corpus, Document
+from knowscape.embedding import EmbedOptions
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.spec import Encoder
 from knowscape.errors import DamageError

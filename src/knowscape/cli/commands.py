@@ -277,8 +277,8 @@ def embedding(
     cache: bool,
     trust_remote_code: bool,
 ) -> Any:
-    from knowscape.embedding import EmbedOptions
     from knowscape.embed.run import Commits
+    from knowscape.embedding import EmbedOptions
     from knowscape.encoders.load import EngineOptions
 
     engine = EngineOptions(device, batch_tokens, trust_remote_code=trust_remote_code)

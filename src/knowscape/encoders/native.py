@@ -4,7 +4,7 @@ import gc
 import json
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, out_of_memory, prompted
 from knowscape.encoders.graph import build_graph
+from knowscape.encoders.positions import room_for, token_starts, uncut
 from knowscape.encoders.processor import computes_bf16
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DeviceLostError, KnowscapeError
@@ -103,6 +104,19 @@ class NativeEncoder:
     def token_counts(self, texts: list[str]) -> list[int]:
         """Return how many tokens each text has, after it is cut to the most that the model takes."""
         return [len(tokens) for tokens in self._tokenise(texts, self.spec.document_prompt)]
+
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin, nothing cut, without special tokens."""
+        return token_starts(self._uncut, texts)
+
+    @cached_property
+    def room(self) -> int:
+        """How many tokens of its own a document may have so that nothing of it is cut."""
+        return room_for(self.spec, self._uncut)
+
+    @cached_property
+    def _uncut(self) -> Any:
+        return uncut(self._tokenizer)
 
     def _tokenise(self, texts: list[str], prompt: str) -> list[NDArray[np.int32]]:
         whole = prompted(texts, prompt, self.spec.max_tokens)

@@ -48,6 +48,13 @@ class Encoder(Protocol):
     @property
     def spec(self) -> EncoderSpec: ...
 
+    @property
+    def room(self) -> int:
+        """How many tokens of its own a document may have so that nothing of it is cut.
+
+        The most that the model takes, less special tokens and those of the prompt for documents.
+        """
+
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension]; the same list gives the same bytes."""
 
@@ -56,6 +63,12 @@ class Encoder(Protocol):
 
     def token_counts(self, texts: list[str]) -> list[int]:
         """Return how many tokens each text has, after it is cut to the most that the model takes."""
+
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin, int64[tokens], ascending.
+
+        Nothing is cut; neither special tokens nor a prompt are there.
+        """
 
     def close(self) -> None:
         """End what is running in other threads soon; the encoder cannot be used again."""

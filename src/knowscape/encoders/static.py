@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.batches import prompted
+from knowscape.encoders.positions import token_starts
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import UsageError
 
@@ -52,6 +53,15 @@ class StaticEncoder:
     def token_counts(self, texts: list[str]) -> list[int]:
         """Return how many tokens each text has, after it is cut to the most that the model takes."""
         return [len(self._ids(text)) for text in self._tokenise(texts, self.spec.document_prompt)]
+
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin that have a vector, nothing cut."""
+        return token_starts(self._tokenizer, texts, left_out=self._left_out)
+
+    @property
+    def room(self) -> int:
+        """How many tokens of its own a document may have so that nothing of it is cut."""
+        return self.spec.max_tokens - len(self.token_starts([self.spec.document_prompt])[0])
 
     def close(self) -> None:
         """Nothing runs long enough to be ended."""

@@ -1,6 +1,7 @@
 """Any architecture through sentence-transformers and torch: on NVIDIA's and Apple's processors, and on the CPU."""
 
 from contextlib import suppress
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, prompted, run_batches
+from knowscape.encoders.positions import room_for, token_starts, uncut
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DeviceLostError, MissingExtraError, UsageError
 
@@ -72,6 +74,29 @@ class TransformerEncoder:
         whole = prompted(texts, self.spec.document_prompt, self.spec.max_tokens)
         with self._lock:
             return [len(ids) for ids in self._first.tokenizer(whole, truncation=True, padding=False)["input_ids"]]
+
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin, nothing cut, without special tokens.
+
+        Raises UsageError where the model's tokenizer cannot say it.
+        """
+        return token_starts(self._uncut, texts)
+
+    @cached_property
+    def room(self) -> int:
+        """How many tokens of its own a document may have so that nothing of it is cut."""
+        return room_for(self.spec, self._uncut)
+
+    @cached_property
+    def _uncut(self) -> Any:
+        tokenizer = self._first.tokenizer
+        if not tokenizer.is_fast:
+            raise UsageError(
+                f"The tokenizer of {self.spec.name}, {type(tokenizer).__name__}, does not say where tokens begin, so "
+                "long texts cannot be cut for it. Accepted: a model with tokenizer.json."
+            )
+        with self._lock:
+            return uncut(tokenizer.backend_tokenizer)
 
     def close(self) -> None:
         """End what is running in other threads soon; the encoder cannot be used again."""

@@ -81,7 +81,7 @@ def create_app(folder: Path, *, port: int, search: SearchService | None = None) 
 
 
 def serve(folder: Path, *, port: int, search: SearchService | None = None, open_browser: bool = False) -> None:
-    """Serve `folder`, and searches, on localhost until interrupted; where `port` is taken, the next free one is used."""
+    """Serve `folder`, and searches, on localhost until interrupted, on the first free port from `port` on."""
     import webbrowser
 
     import uvicorn

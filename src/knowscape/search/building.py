@@ -49,19 +49,18 @@ def build_generation(
     The lock must be held; the generation is not the current one yet.  `about` is kept beside what it is made from, and
     one of other `about` is made anew; where it is None that of `base` is.
     """
-    said = dict(about) if about is not None else _own(base)
-    digests = content_digests(corpus)
-    plan = _Plan.of(base, spec, corpus, digests, said)
+    own = dict(about) if about is not None else _own(base)
+    given = _Given(spec, corpus, passages, content_digests(corpus, set(passages.documents.tolist())), own)
+    plan = _Plan.of(base, given)
     whole = {
-        "own": said, "format": FORMAT, "spec": asdict(spec), "fingerprint": spec.fingerprint, "corpus": corpus.digest,
+        "own": own, "format": FORMAT, "spec": asdict(spec), "fingerprint": spec.fingerprint, "corpus": corpus.digest,
         "segments": plan.segments + 1, "languages": plan.languages,
     }  # fmt: skip
     if plan.base is not None and not len(plan.rows) and not len(plan.removed):
         whole["segments"] = plan.segments
         generations.restate(plan.base, whole)
         return Generation(plan.base.path, whole, plan.base.files), plan.changed
-    made = generations.make(whole, lambda work: _fill(work, plan, corpus, passages, digests), plan.base)
-    return made, plan.changed
+    return generations.make(whole, lambda work: _fill(work, plan, given), plan.base), plan.changed
 
 
 def unit(vectors: NDArray[np.float32], spec: EncoderSpec) -> NDArray[np.float32]:
@@ -78,11 +77,21 @@ def _own(base: Generation | None) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Given:
+    """What an index is made of; `own` is what it says about how."""
+
+    spec: EncoderSpec
+    corpus: Corpus
+    passages: Passages
+    digests: list[bytes]
+    own: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to be written: `rows` of the corpus under the slots from `first` on; `dead` are all slots that are gone."""
+    """What is to be written: `rows` of the corpus, from the slot `first` on; `dead` are all slots that are gone."""
 
     base: Generation | None
-    spec: EncoderSpec
     segments: int
     first: int
     rows: NDArray[np.int64]
@@ -92,57 +101,52 @@ class _Plan:
     changed: Changed
 
     @classmethod
-    def of(
-        cls, base: Generation | None, spec: EncoderSpec, corpus: Corpus, digests: list[bytes], own: Mapping[str, Any]
-    ) -> "_Plan":
-        if base is not None and base.about.get("fingerprint") == spec.fingerprint and _own(base) == own:
-            found = cls._of_changes(base, spec, corpus, digests)
+    def of(cls, base: Generation | None, given: _Given) -> "_Plan":
+        if base is not None and base.about.get("fingerprint") == given.spec.fingerprint and _own(base) == given.own:
+            found = cls._of_changes(base, given)
             if found.segments < _MOST_SEGMENTS and len(found.dead) <= _MOST_DEAD * (found.first + len(found.rows)):
                 return found
-        none, rows = np.empty(0, np.int64), np.arange(len(corpus))
-        return cls(None, spec, 0, 0, rows, none, none, languages_of(corpus.texts), Changed(added=len(corpus)))
+        none, count = np.empty(0, np.int64), len(given.corpus)
+        return cls(
+            None, 0, 0, np.arange(count), none, none, languages_of(given.corpus.texts), Changed(added=count)
+        )  # fmt: skip
 
     @classmethod
-    def _of_changes(cls, base: Generation, spec: EncoderSpec, corpus: Corpus, digests: list[bytes]) -> "_Plan":
+    def _of_changes(cls, base: Generation, given: _Given) -> "_Plan":
         segments = int(base.about["segments"])
         dead = read_table(base.path / DEAD)["slot"].to_numpy()
-        before = Documents([read_table(base.path / f"documents-{n}.arrow") for n in range(segments)], dead)
-        known, ids = before.known(), set(corpus.ids)
-        rows = [
-            row
-            for row, (name, digest) in enumerate(zip(corpus.ids, digests, strict=True))
-            if known.get(name, (0, b""))[1] != digest
-        ]
-        replaced = [known[corpus.ids[row]][0] for row in rows if corpus.ids[row] in known]
-        gone = [slot for name, (slot, _) in known.items() if name not in ids]
+        before = Documents([read_table(base.path / f"documents-{number}.arrow") for number in range(segments)], dead)
+        known, ids = before.known(), given.corpus.ids
+        rows = [row for row, name in enumerate(ids) if known.get(name, (0, b""))[1] != given.digests[row]]
+        replaced = [known[ids[row]][0] for row in rows if ids[row] in known]
+        gone = [known[name][0] for name in known.keys() - set(ids)]
         removed = np.array(sorted(replaced + gone), np.int64)
         changed = Changed(len(rows) - len(replaced), len(replaced), len(gone))
-        whole = np.concatenate([dead, removed])
-        return cls(
-            base, spec, segments, len(before), np.array(rows, np.int64), removed, whole, base.about["languages"], changed
-        )
+        whole, languages = np.concatenate([dead, removed]), list(base.about["languages"])
+        return cls(base, segments, len(before), np.array(rows, np.int64), removed, whole, languages, changed)
 
 
-def _fill(work: Path, plan: _Plan, corpus: Corpus, passages: Passages, digests: list[bytes]) -> None:
+def _fill(work: Path, plan: _Plan, given: _Given) -> None:
     """Write what the plan says into a folder that holds the files of its base."""
-    fresh = Corpus(corpus.table.take(pa.array(plan.rows)))
+    corpus, passages = given.corpus, given.passages
+    fresh = corpus if len(plan.rows) == len(corpus) else Corpus(corpus.table.take(pa.array(plan.rows)))
     slots = np.full(len(corpus), -1, np.int64)
     slots[plan.rows] = plan.first + np.arange(len(plan.rows))
     theirs = slots[passages.documents] >= 0
-    vectors = passages.vectors if theirs.all() else passages.vectors[theirs]
+    if not theirs.all():
+        passages = Passages(passages.documents[theirs], passages.spans[theirs], passages.vectors[theirs])
     languages = _languages(fresh.texts, plan.languages)
     with ThreadPoolExecutor(1) as pool:  # faiss computes while Python reads texts
-        graph = pool.submit(_write_vectors, work, plan, (slots[passages.documents[theirs]], passages.spans[theirs]), vectors)
-        write_documents(
-            work / f"documents-{plan.segments}.arrow", fresh, languages, [digests[row] for row in plan.rows]
-        )
+        vectors = pool.submit(_write_vectors, work, plan, slots, passages=passages, spec=given.spec)
+        digests = [given.digests[row] for row in plan.rows]
+        write_documents(work / f"documents-{plan.segments}.arrow", fresh, languages, digests)
         words = (
             Words(plan.first + number, language, title, text)
             for number, (language, title, text) in enumerate(zip(languages, fresh.titles, fresh.texts, strict=True))
         )
         LexicalIndex(work / LEXICAL, plan.languages).write(words, plan.removed.tolist())
         write_table(work / DEAD, pa.table({"slot": plan.dead}))
-        graph.result()
+        vectors.result()
 
 
 def _languages(texts: list[str], among: list[str]) -> list[str]:
@@ -152,19 +156,17 @@ def _languages(texts: list[str], among: list[str]) -> list[str]:
     return [language_of(text, among) or among[0] for text in texts]
 
 
-def _write_vectors(
-    work: Path, plan: _Plan, whose: tuple[NDArray[np.int64], NDArray[np.int64]], vectors: NDArray[np.float32]
-) -> None:
-    """Write the passages and, where they are many, the graph over all vectors that there are now."""
-    ready = unit(vectors, plan.spec)
-    write_passages(work / f"passages-{plan.segments}.arrow", *whose, ready)
+def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passages: Passages, spec: EncoderSpec) -> None:
+    """Write passages of documents whose `slots` are given and, where they are many, the graph over all that are there."""
+    vectors = unit(passages.vectors, spec)
+    write_passages(work / f"passages-{plan.segments}.arrow", slots[passages.documents], passages.spans, vectors)
     path = work / GRAPH
     if path.exists():
         graph = read_graph(path)
-        extend_graph(graph, [ready])
+        extend_graph(graph, [vectors])
         write_graph(path, graph)
         return
     tables = [read_table(work / f"passages-{number}.arrow") for number in range(plan.segments)]
-    blocks = [*(PassageTable(tables).blocks if tables else []), ready]
+    blocks = [*(PassageTable(tables).blocks if tables else []), vectors]
     if sum(map(len, blocks)) > EXACT_ROWS:
         write_graph(path, build_graph(blocks))

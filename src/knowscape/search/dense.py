@@ -1,6 +1,7 @@
 """Search by meaning: the vectors nearest to a query's, exactly, or through a graph over their 8-bit copies."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,7 @@ class DenseIndex:
     def _candidates(
         self, query: NDArray[np.float32], count: int, allowed: NDArray[np.bool_] | None
     ) -> NDArray[np.int64]:
-        import faiss
-
+        faiss: Any = import_module("faiss")
         parameters = faiss.SearchParametersHNSW(efSearch=2 * count)
         if allowed is not None:
             bits = np.packbits(allowed, bitorder="little")
@@ -79,8 +79,7 @@ class DenseIndex:
 
 def build_graph(blocks: Sequence[NDArray[np.float32]]) -> Any:
     """Return the graph over rows of float32[n, dimension], compared by their dot product."""
-    import faiss
-
+    faiss: Any = import_module("faiss")
     graph = faiss.IndexHNSWSQ(blocks[0].shape[1], faiss.ScalarQuantizer.QT_8bit, _LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _BUILT_WITH
     graph.train(np.ascontiguousarray(blocks[0]))

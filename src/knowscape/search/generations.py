@@ -70,7 +70,9 @@ class Generations:
             self._prune()
             yield
 
-    def make(self, about: Mapping[str, Any], fill: Callable[[Path], None], base: Generation | None = None) -> Generation:
+    def make(
+        self, about: Mapping[str, Any], fill: Callable[[Path], None], base: Generation | None = None
+    ) -> Generation:
         """Return a new generation that `fill` has written into a folder, durable, but not yet the current one.
 
         The folder has `base`'s files at first; `fill` may add, remove and replace them, and must not write into them.
@@ -126,7 +128,9 @@ class Generations:
         return sorted(
             path
             for path in self.folder.iterdir()
-            if path.is_dir() and path.name not in named and (_NAME.fullmatch(path.name) or path.name.startswith(".tmp-"))
+            if path.is_dir()
+            and path.name not in named
+            and (_NAME.fullmatch(path.name) or path.name.startswith(".tmp-"))
         )
 
     def _names(self) -> dict[str, str | None]:

@@ -23,8 +23,8 @@ class Hit:
     """A document that was found.
 
     `score` means something only within one search; `rank` counts from 1.  `passage` is the piece of the text that
-    answers best, at the characters `span` of it; `highlights` are the characters of the passage where words of the query
-    stand.  `ranks` has the document's rank under each retriever that found it.
+    answers best, at the characters `span` of it; `highlights` are the characters of the passage where words of the
+    query stand.  `ranks` has the document's rank under each retriever that found it.
     """
 
     id: str

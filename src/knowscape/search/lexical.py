@@ -128,7 +128,7 @@ class LexicalIndex:
         return Tantivy.boolean_query([*((Occur.Must, one) for one in required), *either])
 
     def _clause(self, clause: Clause) -> Any:
-        """Return what a document must have: the words one after the other, in any of the languages; None for no word."""
+        """Return what a document must have: these words one after the other, in any language; None for no word."""
         from tantivy import Occur
         from tantivy import Query as Tantivy
 
@@ -175,7 +175,12 @@ def _analyzer(language: str) -> Any:
     if language == CJK:
         return TextAnalyzerBuilder(Tokenizer.ngram(2, 2)).filter(Filter.lowercase()).build()
     words = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(_LONGEST_WORD))
-    return words.filter(Filter.lowercase()).filter(Filter.stemmer(LANGUAGES[language][0])).filter(Filter.ascii_fold()).build()
+    return (
+        words.filter(Filter.lowercase())
+        .filter(Filter.stemmer(LANGUAGES[language][0]))
+        .filter(Filter.ascii_fold())
+        .build()
+    )
 
 
 @lru_cache(maxsize=64)
@@ -188,7 +193,7 @@ def _without_stopwords(language: str) -> Any:
 
 
 def _content_words(text: str, language: str) -> list[str]:
-    """Return the stems of a text without the words that nearly every text has, or with them where no others are there."""
+    """Return the stems of a text; the words that nearly every text has only where there are no others."""
     found = _without_stopwords(language).analyze(text) if language in _WITH_STOPWORDS else []
     words: list[str] = found or _analyzer(language).analyze(text)
     return words

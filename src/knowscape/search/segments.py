@@ -1,7 +1,7 @@
 """Documents and passages of an index in files that are read where they lie, a row at a time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,25 @@ from knowscape.search.filters import OWN_FIELDS, Filter
 from knowscape.store.matrix import matrix_from, to_column
 from knowscape.store.parts import damage
 
-__all__ = ["Documents", "PassageTable", "content_digests", "read_table", "write_documents", "write_passages", "write_table"]
+__all__ = [
+    "Documents",
+    "PassageTable",
+    "content_digests",
+    "read_table",
+    "write_documents",
+    "write_passages",
+    "write_table",
+]
 
 _GROUP = 1 << 14
 _MASKS = 64
 _STORED = ["id", "title", "url", "source", "text", "metadata"]
 
 
-def content_digests(corpus: Corpus) -> list[bytes]:
-    """Return for each document a digest of all that an index holds of it."""
+def content_digests(corpus: Corpus, embedded: Container[int]) -> list[bytes]:
+    """Return for each document a digest of all that an index holds of it; `embedded` are the rows with vectors."""
     columns = [corpus.table[name].to_pylist() for name in ("id", "title", "url", "source", "text_digest", "metadata")]
+    columns.append(["vectors" if row in embedded else "" for row in range(len(corpus))])
     return [blake3("\0".join(values).encode("utf-8", "replace")).digest(16) for values in zip(*columns, strict=True)]
 
 
@@ -39,7 +48,9 @@ def write_documents(path: Path, corpus: Corpus, languages: Sequence[str], digest
     write_table(path, table.append_column("digest", pa.array(digests, pa.binary(16))))
 
 
-def write_passages(path: Path, slots: NDArray[np.int64], spans: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+def write_passages(
+    path: Path, slots: NDArray[np.int64], spans: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> None:
     """Write passages: whose they are, int64[n], from which character to which, int64[n, 2], float32[n, dimension]."""
     columns = {"slot": slots, "start": spans[:, 0], "end": spans[:, 1], "vector": to_column(vectors)}
     write_table(path, pa.table(columns))

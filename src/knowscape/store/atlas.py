@@ -96,7 +96,9 @@ class AtlasFolder:
 
     def vector_stores(self) -> list[VectorStore]:
         """Return the vectors that are there, of documents, questions and passages, also those not finished yet."""
-        return [VectorStore(path) for name in ("vectors", "questions", "passages") for path in _folders(self.path / name)]
+        return [
+            VectorStore(path) for name in ("vectors", "questions", "passages") for path in _folders(self.path / name)
+        ]
 
     def graphs(self) -> list[PartFolder]:
         """Return the neighbour graphs that are there."""
