@@ -13,7 +13,7 @@ __all__: list[str] = []
 
 _WIDTH, _BEFORE = 240, 60
 
-QueryText = Annotated[str, typer.Argument(metavar="QUERY", help='Words, "a phrase", title:word, text:"a phrase".')]
+QueryText = Annotated[str, typer.Argument(metavar="QUERY", help='Words, "a phrase", title:word.')]
 Count = Annotated[int, typer.Option("-k", min=1, max=1000, help="So many hits at most.")]
 Mode = Annotated[str, typer.Option(help="hybrid, dense (by meaning) or lexical (by words).")]
 Filters = Annotated[list[str], typer.Option("--filter", help='On metadata: "year >= 2000"; as often as you like.')]

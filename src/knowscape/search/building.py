@@ -157,7 +157,7 @@ def _languages(texts: list[str], among: list[str]) -> list[str]:
 
 
 def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passages: Passages, spec: EncoderSpec) -> None:
-    """Write passages of documents whose `slots` are given and, where they are many, the graph over all that are there."""
+    """Write the passages; `slots` are those of the corpus's rows.  Of many, write the graph over all that there are."""
     vectors = unit(passages.vectors, spec)
     write_passages(work / f"passages-{plan.segments}.arrow", slots[passages.documents], passages.spans, vectors)
     path = work / GRAPH

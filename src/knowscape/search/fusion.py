@@ -16,8 +16,8 @@ class Fusion:
     """How rankings become one.
 
     `weighted` adds the scores, each ranking's scaled to 0 for its least and 1 for its best, with the weight `dense`
-    for the dense ranking and 1 - `dense` for the lexical one (Bruch, Gai & Ingber 2023).  `rrf` adds 1 / (k + rank) over
-    the rankings (reciprocal rank fusion, Cormack, Clarke & Buettcher 2009).
+    for the dense ranking and 1 - `dense` for the lexical one (Bruch, Gai & Ingber 2023).  `rrf` adds 1 / (k + rank)
+    over the rankings (reciprocal rank fusion, Cormack, Clarke & Buettcher 2009).
     """
 
     method: str = "weighted"

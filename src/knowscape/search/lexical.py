@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.search.languages import CJK, LANGUAGES
-from knowscape.search.query import FIELDS, Clause, Query
+from knowscape.search.query import Clause, Query
 
 __all__ = ["LexicalIndex", "Words", "highlights"]
 
@@ -21,7 +21,7 @@ _LONGEST_WORD = 60
 # Up to so many documents that a filter leaves are named in the query; of more, hits are taken until enough are left.
 _NAMED = 20_000
 _WITH_STOPWORDS = {"da", "de", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ru", "sv"}
-_SLOT = "slot"
+_SLOT, _ANYWHERE, _TITLE = "slot", "words", "title"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class LexicalIndex:
 
         writer = self._index.writer(_HEAP)
         for slot in removed:
-            writer.delete_documents(_SLOT, slot)
+            writer.delete_documents_by_term(_SLOT, slot)
         for one in documents:
             language = one.language if one.language in self._languages else self._languages[0]
             whole = [*[one.title] * _TITLE_COUNTS, one.text] if one.title else [one.text]
-            document = tantivy.Document(**{f"text_{language}": whole, f"title_{language}": [one.title]})
+            document = tantivy.Document(**{f"{_ANYWHERE}_{language}": whole, f"{_TITLE}_{language}": [one.title]})
             document.add_unsigned(_SLOT, one.slot)
             writer.add_document(document)
         writer.commit()
@@ -120,7 +120,7 @@ class LexicalIndex:
         from tantivy import Occur
         from tantivy import Query as Tantivy
 
-        words = [self._term("text", word, of) for of in self._languages for word in _content_words(query.words, of)]
+        words = [self._term(_ANYWHERE, word, of) for of in self._languages for word in _content_words(query.words, of)]
         required = [self._clause(clause) for clause in query.clauses]
         if None in required or not (words or required):
             return None
@@ -135,11 +135,11 @@ class LexicalIndex:
         ways = []
         for language in self._languages:
             words = _analyzer(language).analyze(clause.words)
-            for field in (clause.field,) if clause.field else FIELDS:
-                if len(words) == 1:
-                    ways.append(self._term(field, words[0], language))
-                elif words:
-                    ways.append(Tantivy.phrase_query(self._schema, f"{field}_{language}", words))
+            field = clause.field or _ANYWHERE
+            if len(words) == 1:
+                ways.append(self._term(field, words[0], language))
+            elif words:
+                ways.append(Tantivy.phrase_query(self._schema, f"{field}_{language}", words))
         return Tantivy.boolean_query([(Occur.Should, way) for way in ways]) if ways else None
 
     def _term(self, field: str, word: str, language: str) -> Any:
@@ -163,7 +163,7 @@ def _schema(languages: Sequence[str]) -> Any:
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field(_SLOT, indexed=True, fast=True)
     for language in languages:
-        for field in FIELDS:
+        for field in (_ANYWHERE, _TITLE):
             builder.add_text_field(f"{field}_{language}", tokenizer_name=language)
     return builder.build()
 

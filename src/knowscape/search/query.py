@@ -5,19 +5,17 @@ from dataclasses import dataclass
 
 from knowscape.errors import UsageError
 
-__all__ = ["FIELDS", "Clause", "Query", "parse_query"]
+__all__ = ["Clause", "Query", "parse_query"]
 
-FIELDS = ("title", "text")
-# A field may stand before a word or a phrase; a quote that is not closed is a character like another.
+# The field may stand before a word or a phrase; a quote that is not closed is a character like another.
 _CLAUSE = re.compile(
-    rf'(?:(?<!\w)(?P<field>{"|".join(FIELDS)}):)?"(?P<phrase>[^"]+)"'
-    rf'|(?<!\w)(?P<field_of_word>{"|".join(FIELDS)}):(?P<word>[^\s"]+)'
+    r'(?:(?<!\w)(?P<field>title):)?"(?P<phrase>[^"]+)"|(?<!\w)(?P<field_of_word>title):(?P<word>[^\s"]+)'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Words that must stand one after the other, in a field or, where it is None, anywhere."""
+    """Words that must stand one after the other, in the title or, where the field is None, anywhere."""
 
     words: str
     field: str | None = None
@@ -33,7 +31,7 @@ class Query:
 
 
 def parse_query(typed: str) -> Query:
-    """Return a query: `"a phrase"`, `title:word` and `text:"a phrase"` are required, all else is plain words.
+    """Return a query: `"a phrase"`, `title:word` and `title:"a phrase"` are required, all else is plain words.
 
     Nothing that can be typed is an error, save nothing: UsageError for a query without any character to find.
     """
