@@ -53,13 +53,13 @@ class LexicalIndex:
         self._index.reload()
         self._searcher: Any = self._index.searcher()
 
-    def write(self, documents: Iterable[Words], removed: Iterable[int] = ()) -> None:
+    def write(self, documents: Iterable[Words], removed: Sequence[int] = ()) -> None:
         """Take documents out and put others in; when this returns all of it can be found."""
         import tantivy
 
         writer = self._index.writer(_HEAP)
-        for slot in removed:
-            writer.delete_documents_by_term(_SLOT, slot)
+        if removed:  # by a query: tantivy 0.27 takes the number of a term for a signed one, and finds none
+            writer.delete_documents_by_query(tantivy.Query.term_set_query(self._schema, _SLOT, list(removed)))
         for one in documents:
             language = one.language if one.language in self._languages else self._languages[0]
             whole = [*[one.title] * _TITLE_COUNTS, one.text] if one.title else [one.text]
