@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1] / "src" / "knowscape"
 # Each room may import those of lower height, and itself.
 HEIGHT = {
     "cli": 7, "comparison": 6, "growth": 6, "repair": 6, "build": 5, "diagnosis": 5, "export": 5, "labels": 5,
-    "merge": 5, "page": 5, "atlas": 4, "check": 3, "placement": 3,
-    "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2,
+    "merge": 5, "page": 5, "evaluation": 5, "atlas": 4, "check": 3, "placement": 3,
+    "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "search": 2,
     "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
@@ -26,6 +26,7 @@ HOME = {
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",
+    "pytrec_eval": "evaluate/metrics.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
     "uvicorn": "page/server.py", "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
 }  # fmt: skip
