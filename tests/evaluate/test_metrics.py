@@ -1,6 +1,7 @@
 """The measures are those of trec_eval: worked by hand, and by properties; exact search is a full sort."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
-from knowscape.errors import KnowscapeError, UsageError
+from knowscape.errors import KnowscapeError, MissingExtraError, UsageError
 from knowscape.evaluate.dense import rank_exactly
-from knowscape.evaluate.metrics import NAMES, Measure, measure_rankings, parse_measures
+from knowscape.evaluate.metrics import NAMES, Measure, measure_rankings, parse_measures, require_library
 from knowscape.evaluate.similarity import correlations, pearson, spearman
 from knowscape.evaluate.vectors import comparable
 
@@ -185,3 +186,10 @@ def test_cosine_has_no_length_and_dot_has() -> None:
     np.testing.assert_array_equal(comparable(vectors, "dot"), vectors)
     with pytest.raises(UsageError, match=r"'euclidean'.*cosine, dot"):
         comparable(vectors, "euclidean")
+
+
+def test_where_trec_eval_is_not_installed_the_error_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no wheel of it for Linux on ARM."""
+    monkeypatch.setitem(sys.modules, "pytrec_eval", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'knowscape\[evaluate\]'"):
+        require_library()

@@ -40,7 +40,7 @@ def retrieval(
     json: Json = False,
 ) -> None:
     """Search for judged queries, and say how good the answers are, with 95 % intervals over the queries."""
-    from knowscape.evaluate.metrics import DEFAULT_MEASURES, parse_measures
+    from knowscape.evaluate.metrics import DEFAULT_MEASURES, parse_measures, require_library
     from knowscape.evaluate.outcome import compare, evaluate_retrieval
     from knowscape.evaluate.retrieval import read_retrieval
     from knowscape.evaluate.runs import DEPTH, read_run, write_run
@@ -49,6 +49,7 @@ def retrieval(
 
     if from_run is not None and (mode or model or run):
         raise typer.BadParameter("a run that is there is not searched for: leave out --mode, --model and --run")
+    require_library()
     chosen = parse_measures(measures or ",".join(map(str, DEFAULT_MEASURES)))
     data = read_retrieval(folder)
     others = {str(path): evaluate_retrieval(data, read_run(path), chosen) for path in against}
@@ -73,8 +74,8 @@ def retrieval(
 
 def _print(name: str, result: Any) -> None:
     rows = [[str(measure), str(figure)] for measure, figure in zip(result.measures, result.figures, strict=True)]
-    sys.stdout.write(f"{printable(name)}, mean of {len(result.queries):,} judged queries:\n")
-    table(["", "[95 %]"], rows)
+    sys.stdout.write(f"{printable(name)}, {len(result.queries):,} judged queries:\n")
+    table(["", "mean [95 %]"], rows)
     if result.missing:
         sys.stdout.write(f"{result.missing:,} judged queries have nothing in the run; each counts as 0.\n")
     if result.unjudged:
@@ -113,5 +114,5 @@ def sts(file: Scored, model: Model = DEFAULT_MODEL, json: Json = False) -> None:
         show({"model": model, **result.to_json()}, as_json=True)
         return
     rows = [["spearman", str(result.spearman)], ["pearson", str(result.pearson)]]
-    sys.stdout.write(f"{printable(model)}, correlation of {result.pairs:,} pairs:\n")
-    table(["", "[95 %]"], rows)
+    sys.stdout.write(f"{printable(model)}, {result.pairs:,} pairs:\n")
+    table(["", "correlation [95 %]"], rows)
