@@ -76,6 +76,24 @@ def test_what_cannot_be_measured_is_nothing() -> None:
     assert found.tolist() == [[0] * 5, [1] * 5, [0] * 5]
 
 
+def test_a_grade_under_zero_is_no_relevance() -> None:
+    """BEIR's TREC-COVID has some of -1.  Lower ones, passed on as they are, end the process."""
+    random = np.random.default_rng(0)
+    rankings = [[str(name) for name in random.permutation(15)] for _ in range(2000)]
+    grades = [{str(name): int(random.integers(-5, 4)) for name in range(random.integers(1, 15))} for _ in rankings]
+    none = [{name: max(0, grade) for name, grade in graded.items()} for graded in grades]
+    measures = [Measure(name, 5) for name in NAMES]
+    np.testing.assert_array_equal(
+        measure_rankings(rankings, grades, measures), measure_rankings(rankings, none, measures)
+    )
+
+
+def test_the_largest_grade_and_depth_are_measured() -> None:
+    found = measured(["a", "b"], {"a": 1, "b": 9999}, 999_999, "ndcg", "recall", "precision")
+    best = 9999 + 1 / math.log2(3)
+    assert found == pytest.approx([(1 + 9999 / math.log2(3)) / best, 1, 2 / 999_999])
+
+
 @pytest.mark.parametrize("odd", ["", " ", "\0", "\ud800", "a b", "unseen 0", "1", "é"])
 def test_an_id_may_be_any_string(odd: str) -> None:
     assert measured(["x", odd], {odd: 1, "z": 1}, 10, "mrr", "recall") == [0.5, 0.5]

@@ -79,7 +79,7 @@ def measure_rankings(
     judged, found = {}, {}
     for number, (ranking, graded) in enumerate(zip(rankings, grades, strict=True)):
         judged[str(number)], found[str(number)] = _by_rank(ranking[:depth], graded)
-    # An empty ranking would be read beyond its end.
+    # A file of TREC's form cannot hold an empty ranking, so trec_eval gets none.
     answers = require_library().RelevanceEvaluator(judged, wanted).evaluate({q: of for q, of in found.items() if of})
     return np.array([list(_values(answers.get(query, {}), measures)) for query in found]).reshape(-1, len(measures))
 
@@ -87,8 +87,8 @@ def measure_rankings(
 def _by_rank(ranking: Sequence[str], grades: Mapping[str, int]) -> tuple[dict[str, int], dict[str, float]]:
     """Return grades and scores by names that are ranks.
 
-    trec_eval keeps scores in single precision and breaks ties by the name; ranks are exact and have no ties.  An id
-    with a character that C does not take, such as a lone surrogate, would end the process.
+    trec_eval keeps scores in single precision and breaks ties by the name; ranks are exact and have no ties.  A grade
+    under -1, or an id that is no UTF-8, such as a lone surrogate, would end the process.
     """
     names = {document: str(rank) for rank, document in enumerate(ranking, start=1)}
     judged = {names.get(name, f"unseen {n}"): max(0, grade) for n, (name, grade) in enumerate(grades.items())}
