@@ -79,7 +79,7 @@ def test_a_missing_run_is_named(tmp_path: Path) -> None:
 def test_an_id_that_a_file_cannot_hold_is_refused_and_the_old_file_stays(tmp_path: Path, name: str) -> None:
     write_run(tmp_path / "run.trec", {"q1": [("a", 1.0)]}, "old")
     for run in ({"q1": [(name, 1.0)]}, {name: [("a", 1.0)]}):
-        with pytest.raises(UsageError, match=r"no space|no character"):
+        with pytest.raises(UsageError, match=r"cannot stand in a run.*query-id Q0"):
             write_run(tmp_path / "run.trec", run, "new")
     assert read_run(tmp_path / "run.trec") == {"q1": [("a", 1.0)]}
     assert len(list(tmp_path.iterdir())) == 1

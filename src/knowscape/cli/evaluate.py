@@ -43,7 +43,7 @@ def retrieval(
     from knowscape.evaluate.metrics import DEFAULT_MEASURES, parse_measures, require_library
     from knowscape.evaluate.outcome import compare, evaluate_retrieval
     from knowscape.evaluate.retrieval import read_retrieval
-    from knowscape.evaluate.runs import DEPTH, read_run, write_run
+    from knowscape.evaluate.runs import DEPTH, check_ids, read_run, write_run
     from knowscape.evaluation import DEFAULT_MODE, run_of
     from knowscape.progress import progress_for
 
@@ -52,6 +52,8 @@ def retrieval(
     require_library()
     chosen = parse_measures(measures or ",".join(map(str, DEFAULT_MEASURES)))
     data = read_retrieval(folder)
+    if run is not None:
+        check_ids([*data.queries, *data.documents])
     others = {str(path): evaluate_retrieval(data, read_run(path), chosen) for path in against}
     if from_run is not None:
         found, name = read_run(from_run), str(from_run)

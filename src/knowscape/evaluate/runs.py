@@ -10,7 +10,7 @@ from knowscape.evaluate.lines import numbered_lines
 from knowscape.files import write_atomic
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["DEPTH", "Run", "Search", "ranked", "read_run", "search_run", "write_run"]
+__all__ = ["DEPTH", "Run", "Search", "check_ids", "ranked", "read_run", "search_run", "write_run"]
 
 # Documents and scores by query.
 Run = Mapping[str, Sequence[tuple[str, float]]]
@@ -67,22 +67,34 @@ def _number(said: str) -> float:
         return math.nan
 
 
+def check_ids(names: Iterable[str]) -> None:
+    """Raise UsageError for an id that a file of TREC's form cannot hold: an empty one, or one with a space."""
+    for name in names:
+        if name.split() != [name] or not _is_text(name):
+            raise UsageError(
+                f"The id {name!r} cannot stand in a run: it is empty, has a space, or is no UTF-8. {_LINE}."
+            )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def write_run(path: Path, run: Run, tag: str) -> None:
     """Replace `path` by the run in TREC's form, atomically; spaces in `tag` become underscores.
 
-    Scores are written in full, so that a run that is read again is the same.  Raises UsageError for ids that the form
-    cannot hold: empty ones, and those with a space.
+    Scores are written in full, so that a run that is read again is the same.  UsageError as `check_ids` has it.
     """
     label = "_".join(tag.split()) or "run"
     lines = []
+    check_ids(run)
     for query, documents in run.items():
+        check_ids(document for document, _ in documents)
         for rank, (document, score) in enumerate(ranked(documents), start=1):
-            line = f"{query} Q0 {document} {rank} {float(score)!r} {label}"
-            if line.split() != [query, "Q0", document, str(rank), repr(float(score)), label]:
-                raise UsageError(f"Query {query!r}, document {document!r}: a run's ids have no space. {_LINE}.")
-            lines.append(f"{line}\n")
-    try:
-        content = "".join(lines).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{path} cannot be written: an id holds what is no character ({error}).") from error
+            lines.append(f"{query} Q0 {document} {rank} {float(score)!r} {label}\n")
+    content = "".join(lines).encode()
     write_atomic(path, lambda file: file.write(content))
