@@ -1,5 +1,6 @@
 """Data for an evaluation is read as its makers mean it, or refused with the file, the line and what is accepted."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import UsageError
-from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
+from knowscape.evaluate.retrieval import read_retrieval
+from knowscape.evaluate.scores import retrieval_scores
 from knowscape.evaluate.similarity import read_pairs, similarity_score
 
 CORPUS = '{"_id": "d1", "title": "Sun", "text": "a star"}\n{"_id": "d2", "text": "a moon"}\n'
@@ -62,7 +64,8 @@ def test_title_and_text_are_joined_and_queries_without_a_judgement_left_out(tmp_
         ({"qrels": "query-id\tcorpus-id\tscore\n"}, r"qrels\.tsv holds no judgement.*tabs"),
         ({"qrels": QRELS + "q1 d1 1"}, r"qrels\.tsv, line 3 has 1 columns, not three.*tabs"),
         ({"qrels": QRELS + "q1\td1\tyes"}, r"qrels\.tsv, line 3: the score 'yes'.*whole number"),
-        ({"qrels": QRELS + "q1\td1\t-1"}, r"qrels\.tsv, line 3: the score '-1'"),
+        ({"qrels": QRELS + "q1\td1\t10000"}, r"qrels\.tsv, line 3: the score '10000'.*four digits"),
+        ({"qrels": QRELS + "q1\td1\t1.0"}, r"qrels\.tsv, line 3: the score '1\.0'"),
         ({"qrels": QRELS + "q9\td1\t1"}, r"qrels\.tsv, line 3: there is no query 'q9' in .*queries\.jsonl"),
         ({"qrels": QRELS + "q1\td9\t1"}, r"qrels\.tsv, line 3: there is no document 'd9' in .*corpus\.jsonl"),
     ],
@@ -70,6 +73,19 @@ def test_title_and_text_are_joined_and_queries_without_a_judgement_left_out(tmp_
 def test_bad_retrieval_data_is_refused_by_file_and_line(tmp_path: Path, fault: dict[str, str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         read_retrieval(beir(tmp_path, **fault))
+
+
+def test_the_layout_of_beir_itself_is_read_and_a_plain_file_goes_first(tmp_path: Path) -> None:
+    (beir(tmp_path) / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td2\t2\nq2\td1\t-1\n")
+    assert read_retrieval(tmp_path).grades == {"q1": {"d1": 1}}
+    (tmp_path / "qrels.tsv").unlink()
+    assert read_retrieval(tmp_path).grades == {"q2": {"d2": 2, "d1": -1}}
+
+
+def test_a_missing_folder_is_named_with_what_it_should_hold(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no folder .*nowhere.*corpus\.jsonl, queries\.jsonl and qrels\.tsv"):
+        read_retrieval(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels.tsv"])
@@ -99,6 +115,31 @@ def test_bad_pairs_are_refused_by_file_and_line(tmp_path: Path, content: bytes, 
     path.write_bytes(content)
     with pytest.raises(UsageError, match=f"pairs.csv.*{says}"):
         read_pairs(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", r"is empty"),
+        ("[1]", r"line 1 lacks sentence1 or sentence2"),
+        ('{"sentence1": "a", "sentence2": "b"}', r"line 1: the score None is not a number"),
+        ('{"sentence1": "a", "sentence2": "b", "score": true}', r"line 1: the score True"),
+        ('{"sentence1": "a", "sentence2": "b", "score": 1' + "0" * 400 + "}", r"line 1: the score 10+ is not a number"),
+        ('{"sentence1": "a", "sentence2": "b", "score": 1}\n{', r"line 2 is not JSON"),
+    ],
+)
+def test_bad_pairs_in_json_lines_are_refused_by_file_and_line(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "pairs.jsonl").write_text(content)
+    with pytest.raises(UsageError, match=rf"pairs\.jsonl.*{says}.*sentence1"):
+        read_pairs(tmp_path / "pairs.jsonl")
+
+
+def test_pairs_are_the_same_in_both_forms(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("a,b,1\nc,d,2.5\n")
+    lines = [{"sentence1": "a", "sentence2": "b", "score": 1}, {"sentence1": "c", "sentence2": "d", "score": 2.5}]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    one, other = (read_pairs(tmp_path / f"pairs.{form}") for form in ("csv", "jsonl"))
+    assert (one.first, one.second, one.scores.tolist()) == (other.first, other.second, other.scores.tolist())
 
 
 def test_a_missing_file_of_pairs_is_named(tmp_path: Path) -> None:

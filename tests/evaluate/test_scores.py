@@ -17,8 +17,8 @@ from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import UsageError
 from knowscape.evaluate.diagnosis import diagnose, explain
 from knowscape.evaluate.published import PUBLISHED, published_for
-from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
-from knowscape.evaluate.scores import PAIRS, RETRIEVAL, Score, read_tasks, scores
+from knowscape.evaluate.retrieval import read_retrieval
+from knowscape.evaluate.scores import PAIRS, RETRIEVAL, Score, read_tasks, retrieval_scores, scores
 from knowscape.evaluate.similarity import read_pairs, similarity_score
 
 DATA = Path(os.environ.get("KNOWSCAPE_DATA") or Path(__file__).parents[3] / "shared" / "data")

@@ -10,6 +10,7 @@ import typer
 
 from knowscape.cli.app import Json, Model, app
 from knowscape.cli.commands import DEFAULT_MODEL
+from knowscape.cli.evaluate import evaluation
 from knowscape.cli.output import show, table
 
 __all__: list[str] = []
@@ -19,9 +20,6 @@ Asked = Annotated[Path, typer.Option("-q", "--questions", help="Quiz questions (
 Folds = Annotated[int | None, typer.Option(min=2, help="Hold out so many parts of a sitting, not each answer.")]
 Predictions = Annotated[Path | None, typer.Option(metavar="CSV", help="Write what was predicted for each answer.")]
 ItemModel = Annotated[str, typer.Option(help="1PL, 2PL or 3PL.")]
-
-evaluation = typer.Typer(name="evaluate", help="Hold what Knowscape computes against what people said.")
-app.add_typer(evaluation)
 
 
 @evaluation.command()

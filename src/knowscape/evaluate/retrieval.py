@@ -1,41 +1,39 @@
-"""Retrieval: are the documents that people judged relevant to a query near it?
+"""Collections with judgements: which documents did people call relevant to a query?
 
-Data comes in the layout of BEIR (Thakur et al. 2021): corpus.jsonl, queries.jsonl, qrels.tsv.  The search is exact.
+Data comes in the layout of BEIR (Thakur et al. 2021): corpus.jsonl, queries.jsonl, and qrels.tsv or qrels/test.tsv.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from knowscape.encoders.spec import Encoder
 from knowscape.errors import UsageError
-from knowscape.evaluate.metrics import ndcg, recall, reciprocal_rank
-from knowscape.evaluate.vectors import comparable, encode_all
-from knowscape.progress import SILENT, Progress
+from knowscape.evaluate.lines import numbered_lines, read_fields
 
-__all__ = ["RetrievalSet", "rank_exactly", "read_retrieval", "retrieval_scores"]
+__all__ = ["RetrievalSet", "read_retrieval"]
 
-_DEPTH = 100
-# Similarities held at a time: 64 MB of float32.
-_BLOCK = 1 << 24
 _CORPUS_LINE = 'Each line is: {"_id": "...", "title": "...", "text": "..."}, the title being optional'
 _QUERY_LINE = 'Each line is: {"_id": "...", "text": "..."}'
-_QRELS_LINE = "Each line is, with tabs between: query-id, corpus-id, score; the score a whole number from 0"
+_QRELS_LINE = (
+    "Each line is, with tabs between: query-id, corpus-id, score; the score a whole number of at most four digits, "
+    "above 0 for what is relevant"
+)
 _QRELS_HEADER = ["query-id", "corpus-id", "score"]
+# trec_eval counts the documents of each grade in a table as long as the highest one.
+_GRADE = re.compile(r"-?[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSet:
-    """Texts by id, and `grades`: for each judged query the grades of documents; only judged queries are kept."""
+    """Texts by id, and `grades`: for each judged query the grades of documents; only judged queries are kept.
+
+    A document's text begins with its title, where `titles` has one.
+    """
 
     documents: dict[str, str]
     queries: dict[str, str]
     grades: dict[str, dict[str, int]]
+    titles: dict[str, str] = field(default_factory=dict)
 
 
 def read_retrieval(folder: Path) -> RetrievalSet:
@@ -44,18 +42,20 @@ def read_retrieval(folder: Path) -> RetrievalSet:
     Raises UsageError, with file and line, for a missing or empty file, a line that is not as it should be, an id that
     comes twice, and a judgement about a query or a document that is not there.
     """
-    documents = _texts(folder / "corpus.jsonl", _CORPUS_LINE)
-    queries = _texts(folder / "queries.jsonl", _QUERY_LINE)
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}. It should hold corpus.jsonl, queries.jsonl and qrels.tsv.")
+    documents, titles = _texts(folder / "corpus.jsonl", _CORPUS_LINE)
+    queries, _ = _texts(folder / "queries.jsonl", _QUERY_LINE)
     grades: dict[str, dict[str, int]] = {}
-    path = folder / "qrels.tsv"
-    for where, line in _lines(path, _QRELS_LINE):
+    path = _qrels(folder)
+    for where, line in numbered_lines(path, _QRELS_LINE):
         columns = line.split("\t")
         if columns == _QRELS_HEADER:
             continue
         if len(columns) != 3:
             raise UsageError(f"{where} has {len(columns)} columns, not three. {_QRELS_LINE}.")
         query, document, grade = columns
-        if not grade.isdecimal():
+        if not _GRADE.fullmatch(grade):
             raise UsageError(f"{where}: the score {grade!r} is not accepted. {_QRELS_LINE}.")
         if query not in queries:
             raise UsageError(f"{where}: there is no query {query!r} in {folder / 'queries.jsonl'}.")
@@ -64,80 +64,30 @@ def read_retrieval(folder: Path) -> RetrievalSet:
         grades.setdefault(query, {})[document] = int(grade)
     if not grades:
         raise UsageError(f"{path} holds no judgement. {_QRELS_LINE}.")
-    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades)
+    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades, titles)
 
 
-def _texts(path: Path, accepted: str) -> dict[str, str]:
+def _qrels(folder: Path) -> Path:
+    """Return where the judgements are: one file, or among BEIR's the part that is for testing."""
+    plain, parted = folder / "qrels.tsv", folder / "qrels" / "test.tsv"
+    found = next((path for path in (plain, parted) if path.is_file()), None)
+    if found is None:
+        raise UsageError(f"There is no file {plain}, nor {parted}. {_QRELS_LINE}.")
+    return found
+
+
+def _texts(path: Path, accepted: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return texts, their titles before them, and the titles, by id."""
     texts: dict[str, str] = {}
-    for where, line in _lines(path, accepted):
-        try:
-            found: Any = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{where} is not JSON: {error}. {accepted}.") from error
-        fields = found if isinstance(found, dict) else {}
+    titles: dict[str, str] = {}
+    for where, line in numbered_lines(path, accepted):
+        fields = read_fields(where, line, accepted)
         name, title, text = fields.get("_id"), fields.get("title") or "", fields.get("text")
         if not (isinstance(name, str) and isinstance(title, str) and isinstance(text, str)):
             raise UsageError(f"{where} lacks _id or text, or one is not a string. {accepted}.")
         if name in texts:
             raise UsageError(f"{where}: the _id {name!r} came before. Each may come once.")
         texts[name] = f"{title} {text}".strip()
-    return texts
-
-
-def _lines(path: Path, accepted: str) -> Iterator[tuple[str, str]]:
-    """Yield the place, for messages, and the text of each line that is not empty."""
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}. {accepted}.")
-    empty = True
-    try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    empty = False
-                    yield f"{path}, line {number}", line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not in UTF-8: {error}. {accepted}.") from error
-    if empty:
-        raise UsageError(f"{path} is empty. {accepted}.")
-
-
-def retrieval_scores(
-    encoder: Encoder, data: RetrievalSet, *, name: str = "Retrieval", progress: Progress = SILENT
-) -> dict[str, float]:
-    """Return ndcg@10, mrr@10 and recall@100, each 0 to 1, the mean over the judged queries.
-
-    A document is ranked for a query even where both have the same id.
-    """
-    # Equal similarities rank by falling id, as in trec_eval: then the order of the corpus does not matter.
-    ids = sorted(data.documents, reverse=True)
-    texts = [data.documents[document] for document in ids]
-    documents = encode_all(encoder.encode_documents, texts, name=f"{name}, documents", progress=progress)
-    queries = encode_all(
-        encoder.encode_queries, list(data.queries.values()), name=f"{name}, queries", progress=progress
-    )
-    kind = encoder.spec.similarity
-    rows = rank_exactly(comparable(queries, kind), comparable(documents, kind), _DEPTH)
-    rankings = [
-        ([ids[row] for row in best], data.grades[query]) for query, best in zip(data.queries, rows, strict=True)
-    ]
-    return {
-        "ndcg@10": float(np.mean([ndcg(ranking, grades, 10) for ranking, grades in rankings])),
-        "mrr@10": float(np.mean([reciprocal_rank(ranking, grades, 10) for ranking, grades in rankings])),
-        "recall@100": float(np.mean([recall(ranking, grades, _DEPTH) for ranking, grades in rankings])),
-    }
-
-
-def rank_exactly(queries: NDArray[np.float32], documents: NDArray[np.float32], k: int) -> list[NDArray[np.int64]]:
-    """Return for each query the rows of the `k` documents with the largest dot product, best first.
-
-    Among equal ones the lower row comes first.  Memory: one block of at most 2^24 similarities, or one query's.
-    """
-    k = min(k, len(documents))
-    ranked = []
-    step = max(1, _BLOCK // len(documents))
-    for start in range(0, len(queries), step):
-        for similarities in queries[start : start + step] @ documents.T:
-            least = np.partition(similarities, -k)[-k]
-            candidates = np.flatnonzero(similarities >= least)
-            ranked.append(candidates[np.argsort(-similarities[candidates], kind="stable")][:k])
-    return ranked
+        if title.strip():
+            titles[name] = title.strip()
+    return texts, titles

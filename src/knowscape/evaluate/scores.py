@@ -7,16 +7,20 @@ from typing import Any
 
 from knowscape.encoders.spec import Encoder
 from knowscape.errors import UsageError
+from knowscape.evaluate.dense import dense_run
 from knowscape.evaluate.expected import known_spec
+from knowscape.evaluate.metrics import Measure, require_library
+from knowscape.evaluate.outcome import evaluate_retrieval
 from knowscape.evaluate.published import published_for
-from knowscape.evaluate.retrieval import RetrievalSet, read_retrieval, retrieval_scores
+from knowscape.evaluate.retrieval import RetrievalSet, read_retrieval
 from knowscape.evaluate.similarity import Pairs, read_pairs, similarity_score
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["PAIRS", "RETRIEVAL", "Score", "read_tasks", "scores"]
+__all__ = ["PAIRS", "RETRIEVAL", "Score", "read_tasks", "retrieval_scores", "scores"]
 
 PAIRS = {"STS-B en": "sts/stsb-en-test.csv", "STS-B de": "sts/stsb-de-test.csv"}
 RETRIEVAL = {"SciFact": "retrieval/scifact", "XQuAD-R en": "retrieval/xquad-en", "XQuAD-R de": "retrieval/xquad-de"}
+_MEASURES = (Measure("ndcg", 10), Measure("mrr", 10), Measure("recall", 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,17 @@ class Score:
 
 
 def read_tasks(folder: Path) -> dict[str, Pairs | RetrievalSet]:
-    """Return the data sets in `folder` by task; UsageError where there is none, or one cannot be read."""
+    """Return the data sets in `folder` by task.
+
+    UsageError where there is none, one cannot be read, or what measures retrieval is not installed.
+    """
     pairs = {task: folder / place for task, place in PAIRS.items()}
     retrieval = {task: folder / place for task, place in RETRIEVAL.items()}
     found: dict[str, Pairs | RetrievalSet] = {task: read_pairs(path) for task, path in pairs.items() if path.exists()}
-    found |= {task: read_retrieval(path) for task, path in retrieval.items() if path.exists()}
+    there = {task: path for task, path in retrieval.items() if path.exists()}
+    if there:
+        require_library()
+    found |= {task: read_retrieval(path) for task, path in there.items()}
     if not found:
         accepted = ", ".join((PAIRS | RETRIEVAL).values())
         raise UsageError(f"{folder} holds none of the data sets. Looked for, each may be left out: {accepted}.")
@@ -68,3 +78,12 @@ def scores(encoder: Encoder, tasks: Mapping[str, Pairs | RetrievalSet], progress
         for metric, value in found.items():
             other = published.get((task, metric))
             yield Score(task, metric, value, *((other.value, other.tolerance) if other else ()))
+
+
+def retrieval_scores(
+    encoder: Encoder, data: RetrievalSet, *, name: str = "Retrieval", progress: Progress = SILENT
+) -> dict[str, float]:
+    """Return ndcg@10, mrr@10 and recall@100 of exact search, each 0 to 1, the mean over the judged queries."""
+    run = dense_run(encoder, data, name=name, progress=progress)
+    found = evaluate_retrieval(data, run, _MEASURES)
+    return {str(measure): figure.value for measure, figure in zip(found.measures, found.figures, strict=True)}

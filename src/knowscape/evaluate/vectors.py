@@ -1,6 +1,6 @@
 """Vectors for an evaluation: computed in slices, and made ready for the comparison that the model is meant for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,28 +8,29 @@ from numpy.typing import NDArray
 from knowscape.errors import UsageError
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["SIMILARITIES", "comparable", "encode_all"]
+__all__ = ["SIMILARITIES", "comparable", "encode_all", "encode_slices"]
 
 SIMILARITIES = ("cosine", "dot")
 # Large, since texts of like lengths are batched within a slice; small enough for a bar that moves.
 _SLICE = 1024
 
+Encode = Callable[[list[str]], NDArray[np.float32]]
 
-def encode_all(
-    encode: Callable[[list[str]], NDArray[np.float32]],
-    texts: Sequence[str],
-    *,
-    name: str,
-    progress: Progress = SILENT,
-) -> NDArray[np.float32]:
-    """Return float32[n, dimension], row by row as `texts`, telling `progress` after each slice."""
-    parts = []
+
+def encode_slices(
+    encode: Encode, texts: Sequence[str], *, name: str, progress: Progress = SILENT
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the vectors float32[n, dimension] of one slice of `texts` after the other, telling `progress` of each."""
     with progress.stage(name, total=len(texts)) as stage:
         for start in range(0, len(texts), _SLICE):
             part = list(texts[start : start + _SLICE])
-            parts.append(encode(part))
+            yield encode(part)
             stage.advance(len(part))
-    return np.concatenate(parts)
+
+
+def encode_all(encode: Encode, texts: Sequence[str], *, name: str, progress: Progress = SILENT) -> NDArray[np.float32]:
+    """Return float32[n, dimension], row by row as `texts`, telling `progress` after each slice."""
+    return np.concatenate(list(encode_slices(encode, texts, name=name, progress=progress)))
 
 
 def comparable(vectors: NDArray[np.float32], similarity: str) -> NDArray[np.float32]:
