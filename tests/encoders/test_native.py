@@ -195,7 +195,15 @@ def layer_norm(x: NDArray[Any], weights: dict[str, NDArray[Any]], name: str, eps
 
 
 def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: int, epsilon: float) -> NDArray[Any]:
-    """The formulas of Devlin et al. 2019 and Reimers & Gurevych 2019 in float64, one text, no batch, no mask."""
+    """The mean over tokens of Reimers & Gurevych 2019, of length one."""
+    mean: NDArray[Any] = bert_states(ids, [0] * len(ids), weights, heads, layers, epsilon).mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def bert_states(
+    ids: list[int], types: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: int, epsilon: float
+) -> NDArray[Any]:
+    """The formulas of Devlin et al. 2019 in float64, one text, no batch, no mask; a row for each token."""
     from scipy.special import erf, softmax
 
     def linear(x: NDArray[Any], name: str) -> NDArray[Any]:
@@ -203,7 +211,7 @@ def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: i
 
     e = "embeddings"
     x = weights[f"{e}.word_embeddings.weight"][ids] + weights[f"{e}.position_embeddings.weight"][: len(ids)]
-    x = layer_norm(x + weights[f"{e}.token_type_embeddings.weight"][0], weights, f"{e}.LayerNorm", epsilon)
+    x = layer_norm(x + weights[f"{e}.token_type_embeddings.weight"][types], weights, f"{e}.LayerNorm", epsilon)
     for n in range(layers):
         p = f"encoder.layer.{n}"
         parts = [linear(x, f"{p}.attention.self.{w}") for w in ("query", "key", "value")]
@@ -214,8 +222,7 @@ def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: i
         h = linear(x, f"{p}.intermediate.dense")
         h = linear(h * (1 + erf(h / np.sqrt(2))) / 2, f"{p}.output.dense")
         x = layer_norm(x + h, weights, f"{p}.output.LayerNorm", epsilon)
-    mean = x.mean(axis=0)
-    return mean / np.linalg.norm(mean)
+    return x
 
 
 @pytest.mark.parametrize(("hidden", "heads", "layers", "epsilon"), [(32, 2, 1, 1e-12), (48, 6, 3, 1e-5)])
