@@ -106,7 +106,7 @@ def test_without_a_limit_all_are_scored_together_and_with_enough_time_the_order_
         hits(*passages), "q", limited, k=60, options=RerankOptions(seconds=600)
     )
     assert [len(texts) for texts in free.asked] == [60]
-    assert [len(texts) for texts in limited.asked] == [16, 16, 16, 12]
+    assert [len(texts) for texts in limited.asked] == [32, 28]
 
 
 @given(st.lists(st.integers(-3, 3), max_size=40), st.integers(1, 50), st.integers(1, 50))
