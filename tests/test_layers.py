@@ -21,7 +21,8 @@ HEIGHT = {
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
     "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": "encoders/",
-    "torch": "encoders/transformer.py", "sentence_transformers": "encoders/transformer.py",
+    "torch": ("encoders/transformer.py", "encoders/cross_transformer.py"),
+    "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py", "faiss": ("maps/neighbours.py", "search/dense.py"),
     "tantivy": "search/lexical.py", "openTSNE": "maps/",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",

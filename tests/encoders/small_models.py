@@ -60,11 +60,7 @@ def save_small_model(folder: Path, kind: str, after: Steps = Steps()) -> Any:
     name, fields = KINDS[kind]
     plain = str(folder / "plain")
     transformers.AutoModel.from_config(getattr(transformers, name)(**fields)).save_pretrained(plain)
-    source = fetch_weights(entry(DEFAULT_MODEL)) / "tokenizer.json"
-    special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(source), **special)
-    tokenizer.padding_side = "left" if kind == "qwen3" else "right"
-    tokenizer.save_pretrained(plain)
+    _save_tokenizer(plain, kind)
     steps = [
         modules.Transformer(plain, max_seq_length=100),
         modules.Pooling(WIDTH, pooling_mode=after.pooling, include_prompt=after.include_prompt),
@@ -75,3 +71,35 @@ def save_small_model(folder: Path, kind: str, after: Steps = Steps()) -> Any:
     whole = SentenceTransformer(modules=steps, device="cpu", prompts=prompts, default_prompt_name=after.default_prompt)
     whole.save(str(folder / "model"))
     return whole
+
+
+def save_small_cross_encoder(folder: Path, kind: str, scores: int = 1) -> Any:
+    """Save a cross-encoder as transformers saves it in `plain`, and in `model` as sentence-transformers; return that.
+
+    A pair is cut at 100 tokens.
+    """
+    import torch
+    import transformers
+    from sentence_transformers import CrossEncoder
+
+    torch.manual_seed(0)
+    name, fields = KINDS[kind]
+    plain = str(folder / "plain")
+    config = getattr(transformers, name)(**fields, num_labels=scores)
+    transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(plain)
+    _save_tokenizer(plain, kind)
+    whole = CrossEncoder(plain, device="cpu", max_length=100)
+    whole.save(str(folder / "model"))
+    return whole
+
+
+def _save_tokenizer(folder: str, kind: str) -> None:
+    import transformers
+
+    source = fetch_weights(entry(DEFAULT_MODEL)) / "tokenizer.json"
+    special = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
+    # Only BERT is told which of two texts a token is of.
+    names = ["input_ids", *(["token_type_ids"] if kind.startswith("bert") else []), "attention_mask"]
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(source), model_input_names=names, **special)
+    tokenizer.padding_side = "left" if kind == "qwen3" else "right"
+    tokenizer.save_pretrained(folder)

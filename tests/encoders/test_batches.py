@@ -193,10 +193,10 @@ def expected(native: NativeEncoder) -> Any:
 
 
 def make_flaky(encoder: NativeEncoder, patch: pytest.MonkeyPatch, fails: Callable[[str, int], bool]) -> None:
-    patch.setattr(encoder, "_budget", TokenBudget(256))
-    flaky = [Flaky(request, fails) for request in encoder._requests]
-    patch.setattr(encoder, "_requests", list(flaky))
-    patch.setattr(encoder, "_compile", lambda: list(flaky))
+    patch.setattr(encoder._engine, "_budget", TokenBudget(256))
+    flaky = [Flaky(request, fails) for request in encoder._engine._requests]
+    patch.setattr(encoder._engine, "_requests", list(flaky))
+    patch.setattr(encoder._engine, "_compile", lambda: list(flaky))
 
 
 @pytest.mark.parametrize("where", ["start", "wait"])
@@ -228,7 +228,7 @@ def test_the_native_encoder_tries_a_single_text_alone_before_it_gives_up(
         return first
 
     make_flaky(native, monkeypatch, fails)
-    monkeypatch.setattr(native, "_budget", TokenBudget(1))
+    monkeypatch.setattr(native._engine, "_budget", TokenBudget(1))
     np.testing.assert_allclose(native.encode_documents(TEXTS[:20]), expected[:20], atol=2e-6)
     assert failed
     make_flaky(native, monkeypatch, lambda step, rows: step == "wait")
@@ -244,10 +244,10 @@ def test_the_native_encoder_works_on_after_it_could_not_start_anew(
 
     with monkeypatch.context() as patch:
         make_flaky(native, patch, lambda step, rows: step == "wait")
-        patch.setattr(native, "_compile", compile_)
+        patch.setattr(native._engine, "_compile", compile_)
         with pytest.raises(MemoryError):
             native.encode_documents(TEXTS)
-    native._requests.clear()
+    native._engine._requests.clear()
     assert native.encode_documents(TEXTS).tobytes() == expected.tobytes()
 
 
@@ -284,7 +284,7 @@ expected = encoder.encode_documents(texts[:1])
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
 np.testing.assert_allclose(encoder.encode_documents(texts), expected.repeat(100, axis=0), atol=2e-6)
-print(encoder._budget.tokens)
+print(encoder._engine._budget.tokens)
 """
 
 

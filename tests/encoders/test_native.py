@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from knowscape.encoders import native
+from knowscape.encoders import engine, native
 from knowscape.encoders.catalogue import CATALOGUE, DEFAULT_MODEL, entry
 from knowscape.encoders.configuration import engine_of
 from knowscape.encoders.load import load_encoder
@@ -73,14 +73,14 @@ def test_batches_of_any_size_give_the_same_vectors(weights: Path) -> None:
 def test_bf16_is_used_only_where_it_agrees_with_fp32(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The processor's word is not enough.  Where this one lacks bf16, OpenVINO computes it in another, slow way."""
     spec = CATALOGUE[DEFAULT_MODEL].spec
-    monkeypatch.setattr(native, "_CANARIES", ("a", "The sun is a star.", "The sun is a star. " * 3))
-    monkeypatch.setattr(native, "computes_bf16", lambda: True)
+    monkeypatch.setattr(native, "CANARIES", ("a", "The sun is a star.", "The sun is a star. " * 3))
+    monkeypatch.setattr(engine, "computes_bf16", lambda: True)
     chosen = NativeEncoder(spec, weights)
     exact = NativeEncoder(spec, weights, precision="f32")
     some = ["A cell is the smallest unit of life.", "x", "Rivers carry water and sand to the sea."]
     cosine = (chosen.encode_documents(some) * exact.encode_documents(some)).sum(axis=1)
     assert cosine.min() >= (1 - 1e-6 if chosen.precision == "f32" else 0.999)
-    monkeypatch.setattr(native, "_LEAST_COSINE", 1.1)
+    monkeypatch.setattr(engine, "_LEAST_COSINE", 1.1)
     assert NativeEncoder(spec, weights).precision == "f32"
 
 
@@ -88,7 +88,7 @@ def test_an_encoder_that_gives_a_text_two_vectors_is_started_anew_and_refused_if
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The wrong vectors are made up: what makes OpenVINO give some cannot be had at will."""
-    make, starts = native._requests, []
+    make, starts = engine._requests, []
 
     class Wrong:
         def __init__(self, request: Any) -> None:
@@ -106,7 +106,7 @@ def test_an_encoder_that_gives_a_text_two_vectors_is_started_anew_and_refused_if
         made = make(*arguments)
         return [*made[:-1], Wrong(made[-1])] if len(starts) <= bad else made
 
-    monkeypatch.setattr(native, "_requests", requests)
+    monkeypatch.setattr(engine, "_requests", requests)
     spec, bad = CATALOGUE[DEFAULT_MODEL].spec, 1
     vectors = NativeEncoder(spec, weights, precision="f32").encode_documents(TEXTS)
     assert (vectors * np.load(REFERENCE)["vectors"]).sum(axis=1).min() >= 0.9999
@@ -195,7 +195,15 @@ def layer_norm(x: NDArray[Any], weights: dict[str, NDArray[Any]], name: str, eps
 
 
 def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: int, epsilon: float) -> NDArray[Any]:
-    """The formulas of Devlin et al. 2019 and Reimers & Gurevych 2019 in float64, one text, no batch, no mask."""
+    """The mean over tokens of Reimers & Gurevych 2019, of length one."""
+    mean: NDArray[Any] = bert_states(ids, [0] * len(ids), weights, heads, layers, epsilon).mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def bert_states(
+    ids: list[int], types: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: int, epsilon: float
+) -> NDArray[Any]:
+    """The formulas of Devlin et al. 2019 in float64, one text, no batch, no mask; a row for each token."""
     from scipy.special import erf, softmax
 
     def linear(x: NDArray[Any], name: str) -> NDArray[Any]:
@@ -203,7 +211,7 @@ def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: i
 
     e = "embeddings"
     x = weights[f"{e}.word_embeddings.weight"][ids] + weights[f"{e}.position_embeddings.weight"][: len(ids)]
-    x = layer_norm(x + weights[f"{e}.token_type_embeddings.weight"][0], weights, f"{e}.LayerNorm", epsilon)
+    x = layer_norm(x + weights[f"{e}.token_type_embeddings.weight"][types], weights, f"{e}.LayerNorm", epsilon)
     for n in range(layers):
         p = f"encoder.layer.{n}"
         parts = [linear(x, f"{p}.attention.self.{w}") for w in ("query", "key", "value")]
@@ -214,8 +222,7 @@ def bert(ids: list[int], weights: dict[str, NDArray[Any]], heads: int, layers: i
         h = linear(x, f"{p}.intermediate.dense")
         h = linear(h * (1 + erf(h / np.sqrt(2))) / 2, f"{p}.output.dense")
         x = layer_norm(x + h, weights, f"{p}.output.LayerNorm", epsilon)
-    mean = x.mean(axis=0)
-    return mean / np.linalg.norm(mean)
+    return x
 
 
 @pytest.mark.parametrize(("hidden", "heads", "layers", "epsilon"), [(32, 2, 1, 1e-12), (48, 6, 3, 1e-5)])

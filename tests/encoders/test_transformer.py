@@ -87,7 +87,7 @@ def test_in_half_precision_the_steps_behind_the_transformer_stay_exact(
 ) -> None:
     make(tmp_path, "bert", dense=True)
     exact = TransformerEncoder(spec(dimension=32), tmp_path / "model", device="cpu")
-    monkeypatch.setattr(transformer, "_precision", lambda device: precision)
+    monkeypatch.setattr(transformer, "choose_precision", lambda device: precision)
     half = TransformerEncoder(spec(dimension=32), tmp_path / "model", device="cpu")
     vectors = half.encode_documents(TEXTS)
     assert (vectors * exact.encode_documents(TEXTS)).sum(axis=1).min() > 0.999
@@ -209,7 +209,7 @@ def test_auto_takes_cuda_then_mps_then_the_cpu(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert available_devices() == expected
-    assert transformer._choose("auto") == chosen
+    assert transformer.choose_device("auto") == chosen
 
 
 def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,9 +233,15 @@ def test_flash_attention_is_asked_for_and_done_without_where_the_architecture_la
 
     monkeypatch.setattr("sentence_transformers.SentenceTransformer", load)
     monkeypatch.setattr(transformer, "find_spec", lambda name: SimpleNamespace())
-    assert transformer._load(tmp_path, "cuda", "bf16", trust_remote_code=False) == "model"
+    assert (
+        transformer.load_model("SentenceTransformer", tmp_path, "cuda", precision="bf16", trust_remote_code=False)
+        == "model"
+    )
     assert asked == ["flash_attention_2", None]
-    assert transformer._load(tmp_path, "cuda", "f16", trust_remote_code=False) == "model"
+    assert (
+        transformer.load_model("SentenceTransformer", tmp_path, "cuda", precision="f16", trust_remote_code=False)
+        == "model"
+    )
     assert asked[2:] == [None]
 
 

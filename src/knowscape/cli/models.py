@@ -7,6 +7,7 @@ import typer
 
 from knowscape.cli.app import Json, app
 from knowscape.cli.output import show, table
+from knowscape.errors import UsageError
 
 __all__: list[str] = []
 
@@ -20,10 +21,15 @@ def models(
     for_: Annotated[
         str | None, typer.Option("--for", help="A job in plain words; the models that suit it best.")
     ] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="The cross-encoders, which re-rank what was found.")] = False,
     json: Json = False,
 ) -> None:
     """List the models of the catalogue, or recommend some for a job on this machine."""
-    if for_ is None:
+    if rerank and for_ is not None:
+        raise UsageError(f"--for {for_!r} recommends encoders only. Type it, or --rerank, alone.")
+    if rerank:
+        _list_cross(as_json=json)
+    elif for_ is None:
         _list(as_json=json)
     else:
         _recommend(for_, as_json=json)
@@ -68,6 +74,28 @@ def _list(*, as_json: bool) -> None:
     table(
         ["model", "dimension", "tokens", "parameters", "download", "languages", "licence", "engine", "good for"], rows
     )
+
+
+def _list_cross(*, as_json: bool) -> None:
+    from knowscape.encoders.cross_catalogue import CROSS_ENCODERS
+
+    if as_json:
+        show({name: asdict(entry) for name, entry in CROSS_ENCODERS.items()}, as_json=True)
+        return
+    rows = [
+        (
+            name,
+            f"{entry.max_tokens:,}",
+            f"{entry.shape.parameters:,.0f} M",
+            f"{entry.shape.megabytes:,} MB",
+            entry.languages,
+            entry.licence,
+            "" if entry.score is None else f"{entry.score:.4f}",
+            entry.good_for,
+        )
+        for name, entry in CROSS_ENCODERS.items()
+    ]
+    table(["model", "tokens", "parameters", "download", "languages", "licence", "TREC DL 2019", "good for"], rows)
 
 
 def _recommend(request: str, *, as_json: bool) -> None:

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from knowscape.encoders.graph import ARCHITECTURES, POOLINGS, longest_input
-from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.graph import ARCHITECTURES, POOLINGS, longest_input, read_classifier
+from knowscape.encoders.spec import CrossSpec, EncoderSpec
 from knowscape.errors import UsageError
 from knowscape.files import sha256_file
 
@@ -16,9 +16,12 @@ __all__ = [
     "contradictions",
     "engine_of",
     "largest_tensor",
+    "read_cross_spec",
     "read_spec",
+    "tells_texts_apart",
     "weights_bytes",
     "why_not_native",
+    "why_not_native_cross",
     "with_digests",
 ]
 
@@ -36,14 +39,22 @@ def engine_of(folder: Path) -> str:
 
 def why_not_native(folder: Path) -> str | None:
     """Return in a few words what the native engine lacks for the model in a folder, None where it lacks nothing."""
+    if reason := _why_not_graph(folder, _NATIVE_MODULES):
+        return reason
+    if _pooling(folder) not in POOLINGS:
+        return f"it pools by {_pooling(folder)}"
+    return _why_not_weights(folder)
+
+
+def _why_not_graph(folder: Path, modules: set[str]) -> str | None:
     kind = _json(folder / "config.json").get("model_type", "bert")
     if kind not in ARCHITECTURES:
         return f"a {kind!r} model"
-    unknown = sorted(set(_steps(folder) or []) - _NATIVE_MODULES)
-    if unknown:
-        return f"it has the module {unknown[0]}"
-    if _pooling(folder) not in POOLINGS:
-        return f"it pools by {_pooling(folder)}"
+    unknown = sorted(set(_steps(folder) or []) - modules)
+    return f"it has the module {unknown[0]}" if unknown else None
+
+
+def _why_not_weights(folder: Path) -> str | None:
     return "its weights are in several files" if len(_weights(folder)) > 1 else None
 
 
@@ -84,13 +95,7 @@ def read_spec(folder: Path, *, name: str | None = None, revision: str = "local")
 def _described(folder: Path, name: str, revision: str) -> EncoderSpec:
     """Return the spec without the digests of the files, which take a read of all weights."""
     engine = engine_of(folder)
-    needed = ["tokenizer.json"] if engine == "static" else ["config.json", "tokenizer.json"]
-    missing = [file for file in needed if not _find(folder, file)] + ([] if _weights(folder) else ["model.safetensors"])
-    if missing:
-        raise UsageError(
-            f"{folder} is no model: {', '.join(missing)} missing. "
-            "It needs config.json, tokenizer.json, model.safetensors."
-        )
+    _refuse_missing(folder, ["tokenizer.json"] if engine == "static" else ["config.json", "tokenizer.json"])
     steps, sentences = _steps(folder), _json(folder / "config_sentence_transformers.json")
     prompts = sentences.get("prompts") or {}
     usual = prompts.get(sentences.get("default_prompt_name") or "", "")
@@ -109,13 +114,65 @@ def _described(folder: Path, name: str, revision: str) -> EncoderSpec:
     )
 
 
+def read_cross_spec(folder: Path, *, name: str | None = None, revision: str = "local") -> CrossSpec:
+    """Return the spec of a cross-encoder's folder.
+
+    Raises UsageError where a file is missing, or where the model is no cross-encoder with one score: a library would
+    give it a last layer of random numbers.
+    """
+    _refuse_missing(folder, ["config.json", "tokenizer.json"])
+    config = _json(folder / "config.json")
+    if why_not_native_cross(folder) is None:
+        read_classifier(config, _weights(folder)[0])
+    elif not _names_a_cross_encoder(folder, config):
+        raise UsageError(
+            f"{folder} is no cross-encoder: its config.json names no model that classifies sequences. "
+            "Those known by name: knowscape models --rerank"
+        )
+    weights, tokenizer = _digests(folder)
+    return CrossSpec(name or folder.resolve().name, revision, weights, tokenizer, _max_tokens(folder, "native"))
+
+
+def why_not_native_cross(folder: Path) -> str | None:
+    """Return in a few words what the native engine lacks for the cross-encoder in a folder, None for nothing."""
+    if reason := _why_not_graph(folder, {"Transformer"}):
+        return reason
+    if _json(folder / "config_sentence_transformers.json").get("default_prompt_name"):
+        return "it puts a prompt before its texts"
+    return _why_not_weights(folder)
+
+
+def tells_texts_apart(folder: Path) -> bool:
+    """Return whether the model is given which of two texts a token is of: its tokenizer's own list says so, or none."""
+    names = _json(folder / "tokenizer_config.json").get("model_input_names")
+    return not names or "token_type_ids" in names
+
+
+def _names_a_cross_encoder(folder: Path, config: dict[str, Any]) -> bool:
+    named = _json(folder / "config_sentence_transformers.json").get("model_type") == "CrossEncoder"
+    return named or str((config.get("architectures") or [""])[0]).endswith("ForSequenceClassification")
+
+
 def with_digests(spec: EncoderSpec, folder: Path) -> EncoderSpec:
     """Return the spec with the SHA-256 of the folder's files; of several files of weights, that of their digests."""
+    weights, tokenizer = _digests(folder)
+    return replace(spec, weights_sha256=weights, tokenizer_sha256=tokenizer)
+
+
+def _digests(folder: Path) -> tuple[str, str]:
     digests = [sha256_file(path) for path in _weights(folder)]
     weights = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     tokenizer = _find(folder, "tokenizer.json")
-    known = {"weights_sha256": weights, "tokenizer_sha256": sha256_file(tokenizer) if tokenizer else ""}
-    return EncoderSpec(**(asdict(spec) | known))
+    return weights, sha256_file(tokenizer) if tokenizer else ""
+
+
+def _refuse_missing(folder: Path, needed: list[str]) -> None:
+    missing = [file for file in needed if not _find(folder, file)] + ([] if _weights(folder) else ["model.safetensors"])
+    if missing:
+        raise UsageError(
+            f"{folder} is no model: {', '.join(missing)} missing. "
+            "It needs config.json, tokenizer.json, model.safetensors."
+        )
 
 
 def contradictions(spec: EncoderSpec, folder: Path) -> list[str]:

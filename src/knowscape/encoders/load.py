@@ -1,7 +1,8 @@
 """From a model's name to a loaded encoder."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,18 @@ from knowscape.encoders.weights import fetch_repository, fetch_weights
 from knowscape.errors import KnowscapeError, MissingExtraError, StorageError, UsageError, first_line
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["DEVICES", "EngineOptions", "find_again", "find_model", "load_encoder", "start_encoder"]
+__all__ = [
+    "DEVICES",
+    "EngineOptions",
+    "blaming",
+    "find_again",
+    "find_model",
+    "load_encoder",
+    "locate",
+    "on_gpu",
+    "placed",
+    "start_encoder",
+]
 
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?|mps")
@@ -60,25 +72,54 @@ def load_encoder(name: str = DEFAULT_MODEL, *, device: str = "auto", progress: P
 def start_encoder(spec: EncoderSpec, folder: Path, options: EngineOptions = EngineOptions()) -> Encoder:
     """Return the encoder of a spec, from the folder of its files; UsageError where they cannot be read."""
     engine = engine_of(folder)
-    if engine == "native" and (options.device not in ("auto", "cpu") or (options.device == "auto" and gpus("auto"))):
+    if engine == "native" and on_gpu(options):
         engine = "transformer"
+    with blaming(folder):
+        return _start(engine, spec, folder, placed(options, folder))
+
+
+def on_gpu(options: EngineOptions) -> bool:
+    """Return whether a model that the CPU could run natively is to run elsewhere."""
+    return options.device not in ("auto", "cpu") or (options.device == "auto" and bool(gpus("auto")))
+
+
+def placed(options: EngineOptions, folder: Path) -> EngineOptions:
+    """Return the options, on the CPU where a tensor is too large for Apple's GPUs."""
     if gpus(options.device) == ["mps"] and largest_tensor(folder) > _LARGEST_MPS_TENSOR:
-        options = replace(options, device="cpu")
+        return replace(options, device="cpu")
+    return options
+
+
+def locate(name: str, progress: Progress = SILENT) -> tuple[Path, str, str] | None:
+    """Return the folder, the model's name and its revision where `name` is a folder or hf:OWNER/NAME[@REVISION].
+
+    A repository is fetched where needed; KnowscapeError where it cannot be had.
+    """
+    if Path(name).is_dir():
+        return Path(name), Path(name).resolve().name, "local"
+    if hub := _HUB.fullmatch(name):
+        folder, commit = fetch_repository(hub["repository"], hub["revision"], progress=progress)
+        return folder, hub["repository"].split("/")[1], commit
+    return None
+
+
+@contextmanager
+def blaming(folder: Path) -> Iterator[None]:
+    """Raise what the libraries say of files that they cannot read, each in a kind of its own, as UsageError."""
     try:
-        return _start(engine, spec, folder, options)
+        yield
     except KnowscapeError:
         raise
-    except Exception as error:  # each of the libraries below raises its own kind for a file it cannot read
+    except Exception as error:
         raise _unreadable(folder, error) from error
 
 
 def find_model(name: str, *, trust_remote_code: bool = False, progress: Progress = SILENT) -> tuple[EncoderSpec, Path]:
     """Return a model's spec and the folder of its files, fetched where needed; the errors are those of loading it."""
-    if Path(name).is_dir():
-        return _read(Path(name)), Path(name)
-    if hub := _HUB.fullmatch(name):
-        folder, commit = fetch_repository(hub["repository"], hub["revision"], progress=progress)
-        return read_spec(folder, name=hub["repository"].split("/")[1], revision=commit), folder
+    if own := locate(name, progress):
+        folder, model, revision = own
+        with blaming(folder):
+            return read_spec(folder, name=model, revision=revision), folder
     known = entry(name)
     if known.trust_remote_code and not trust_remote_code:
         raise UsageError(
@@ -114,15 +155,6 @@ def find_again(
         f"No model {name} with the fingerprint {fingerprint:.16} is found ({'; '.join(said)}). "
         "Name its folder with: --model FOLDER"
     )
-
-
-def _read(folder: Path) -> EncoderSpec:
-    try:
-        return read_spec(folder)
-    except KnowscapeError:
-        raise
-    except Exception as error:
-        raise _unreadable(folder, error) from error
 
 
 def _unreadable(folder: Path, error: Exception) -> KnowscapeError:

@@ -1,4 +1,7 @@
-"""What identifies an encoder: two encoders with the same fingerprint live in the same vector space."""
+"""What identifies an encoder: two encoders with the same fingerprint live in the same vector space.
+
+And what identifies a cross-encoder, which reads a query and a text together and gives a score.
+"""
 
 import hashlib
 import json
@@ -8,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoder", "EncoderSpec"]
+__all__ = ["CrossEncoder", "CrossSpec", "Encoder", "EncoderSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,31 @@ class Encoder(Protocol):
 
     def close(self) -> None:
         """End what is running in other threads soon; the encoder cannot be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSpec:
+    """A cross-encoder's identity; `max_tokens` are those of a query and a text together."""
+
+    name: str
+    revision: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    max_tokens: int
+
+
+class CrossEncoder(Protocol):
+    """A loaded cross-encoder (Nogueira & Cho 2019)."""
+
+    @property
+    def spec(self) -> CrossSpec: ...
+
+    def score(self, query: str, texts: list[str]) -> NDArray[np.float32]:
+        """Return float32[n], higher for a text that answers the query better.
+
+        They are logits: the model's own activation would not change their order, and in float32 it makes high ones
+        equal.  A pair that is too long loses tokens of the longer of the two first, as sentence-transformers cuts it.
+        """
+
+    def close(self) -> None:
+        """End what is running in other threads soon; the cross-encoder cannot be used again."""

@@ -15,10 +15,17 @@ from knowscape.encoders.positions import room_for, token_starts, uncut
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DeviceLostError, MissingExtraError, UsageError
 
-__all__ = ["TransformerEncoder", "available_devices"]
+__all__ = [
+    "BATCH_TOKENS",
+    "TransformerEncoder",
+    "available_devices",
+    "choose_device",
+    "choose_precision",
+    "load_model",
+]
 
 # Padded tokens in one batch, to begin with: what memory does not hold is halved.
-_BATCH_TOKENS = {"cuda": 65_536, "mps": 16_384, "cpu": 1_024}
+BATCH_TOKENS = {"cuda": 65_536, "mps": 16_384, "cpu": 1_024}
 # Apple's processors keep a compiled graph for each shape: 16, 24, 32, 48, 64, 96 and so on.
 _MPS_WIDTHS = [width for power in range(4, 18) for width in (2**power, 3 * 2 ** (power - 1))]
 _OFFSET = "_flatten_position_offset"
@@ -46,15 +53,17 @@ class TransformerEncoder:
         trust_remote_code: bool = False,
     ) -> None:
         self.spec = spec
-        self.device = _choose(device)
-        self.precision = _precision(self.device)
-        model = _load(folder, self.device, self.precision, trust_remote_code=trust_remote_code)
+        self.device = choose_device(device)
+        self.precision = choose_precision(self.device)
+        model = load_model(
+            "SentenceTransformer", folder, self.device, precision=self.precision, trust_remote_code=trust_remote_code
+        )
         self._first, *self._rest = _steps(model, spec, folder)
         self._first.max_seq_length = spec.max_tokens
         # Releases without the offset number the positions of RoBERTa's kin wrongly when texts lie end to end.
         self._flat = getattr(self._first, "can_flatten_inputs", False) and hasattr(self._first, _OFFSET)
         kind = self.device.split(":")[0]
-        self._budget = TokenBudget(batch_tokens or _BATCH_TOKENS[kind])
+        self._budget = TokenBudget(batch_tokens or BATCH_TOKENS[kind])
         self._widths = [width for width in _MPS_WIDTHS if width < spec.max_tokens] if kind == "mps" else []
         self._lock, self._closed = Lock(), False
 
@@ -200,14 +209,16 @@ def available_devices() -> list[str]:
     return [*devices, "cpu"]
 
 
-def _choose(device: str) -> str:
+def choose_device(device: str) -> str:
+    """Return the device that `device` stands for; UsageError names those that are there."""
     there = available_devices()
     if device not in there:
         raise UsageError(f"There is no device {device!r} here. Accepted: {', '.join(there)}.")
     return there[1] if device == "auto" else device
 
 
-def _precision(device: str) -> str:
+def choose_precision(device: str) -> str:
+    """Return what a device computes in: f32, f16 or bf16."""
     import torch
 
     if not device.startswith("cuda"):
@@ -216,16 +227,17 @@ def _precision(device: str) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "f16"
 
 
-def _load(folder: Path, device: str, precision: str, *, trust_remote_code: bool) -> Any:
-    """Return a SentenceTransformer, with FlashAttention where there is one for the device and the architecture."""
+def load_model(kind: str, folder: Path, device: str, *, precision: str, trust_remote_code: bool) -> Any:
+    """Return sentence-transformers' model of a `kind`, SentenceTransformer or CrossEncoder, with FlashAttention where
+    there is one for the device and the architecture."""
+    import sentence_transformers
     import torch
-    from sentence_transformers import SentenceTransformer
 
     _refuse_pickles(folder)
     dtypes = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 
     def load(**more: str) -> Any:
-        return SentenceTransformer(
+        return getattr(sentence_transformers, kind)(
             str(folder),
             device=device,
             local_files_only=True,
