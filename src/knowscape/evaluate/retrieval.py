@@ -4,7 +4,7 @@ Data comes in the layout of BEIR (Thakur et al. 2021): corpus.jsonl, queries.jso
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from knowscape.evaluate.metrics import ndcg, recall, reciprocal_rank
 from knowscape.evaluate.vectors import comparable, encode_all
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["RetrievalSet", "rank_exactly", "read_retrieval", "retrieval_scores"]
+__all__ = ["RetrievalSet", "rank_exactly", "read_judgements", "read_queries", "read_retrieval", "retrieval_scores"]
 
 _DEPTH = 100
 # Similarities held at a time: 64 MB of float32.
@@ -45,9 +45,25 @@ def read_retrieval(folder: Path) -> RetrievalSet:
     comes twice, and a judgement about a query or a document that is not there.
     """
     documents = _texts(folder / "corpus.jsonl", _CORPUS_LINE)
-    queries = _texts(folder / "queries.jsonl", _QUERY_LINE)
+    queries = read_queries(folder / "queries.jsonl")
+    named = str(folder / "queries.jsonl"), str(folder / "corpus.jsonl")
+    grades = read_judgements(folder / "qrels.tsv", queries, documents, named)
+    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades)
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """Return the queries of a queries.jsonl by id; the errors are those of `read_retrieval`."""
+    return _texts(path, _QUERY_LINE)
+
+
+def read_judgements(
+    path: Path, queries: Container[str], documents: Container[str], named: tuple[str, str]
+) -> dict[str, dict[str, int]]:
+    """Return the grades of documents by query in a qrels.tsv; the errors are those of `read_retrieval`.
+
+    `named` says where queries and documents are, for messages.
+    """
     grades: dict[str, dict[str, int]] = {}
-    path = folder / "qrels.tsv"
     for where, line in _lines(path, _QRELS_LINE):
         columns = line.split("\t")
         if columns == _QRELS_HEADER:
@@ -58,13 +74,13 @@ def read_retrieval(folder: Path) -> RetrievalSet:
         if not grade.isdecimal():
             raise UsageError(f"{where}: the score {grade!r} is not accepted. {_QRELS_LINE}.")
         if query not in queries:
-            raise UsageError(f"{where}: there is no query {query!r} in {folder / 'queries.jsonl'}.")
+            raise UsageError(f"{where}: there is no query {query!r} in {named[0]}.")
         if document not in documents:
-            raise UsageError(f"{where}: there is no document {document!r} in {folder / 'corpus.jsonl'}.")
+            raise UsageError(f"{where}: there is no document {document!r} in {named[1]}.")
         grades.setdefault(query, {})[document] = int(grade)
     if not grades:
         raise UsageError(f"{path} holds no judgement. {_QRELS_LINE}.")
-    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades)
+    return grades
 
 
 def _texts(path: Path, accepted: str) -> dict[str, str]:
