@@ -111,8 +111,8 @@ class Plan:
 
     def _said(self, choice: Measured) -> str:
         share = self.choices[0].bytes / max(1, choice.bytes)
-        beside = f", and {choice.full / 1e6:,.1f} MB of full vectors on a disk" if choice.full else ""
-        return f"{choice.compression}, {choice.bytes / 1e6:,.1f} MB in memory, 1/{share:.1f} of float32{beside}"
+        beside = f", and {_size(choice.full)} of full vectors on a disk" if choice.full else ""
+        return f"{choice.compression}, {_size(choice.bytes)} in memory, 1/{share:.1f} of float32{beside}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -171,6 +171,10 @@ def measure(
         decides=asked.decides,
         tolerance=TOLERANCES[asked.decides] if tolerance is None else tolerance,
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def _overlap(rows: NDArray[np.int64], exact: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A plan of compression as a picture: quality, and what is lost of float32's, against the bytes of a vector."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from knowscape.search.compression_plan import Figure, Plan
@@ -11,6 +11,7 @@ __all__ = ["drawing"]
 _WIDTH, _HEIGHT, _LEFT, _RIGHT = 760, 320, 70, 720
 _INK, _QUIET, _GRID, _MARK, _PLAIN = "#2b2620", "#6b6255", "#ddd5c3", "#a63d1f", "#3d6b7d"
 _LETTER, _LINE = 6.4, 13  # what a letter and a line of a label take
+_BESIDE = 10.0  # how far apart points of equal bytes stand
 # Where a label may stand to its point: across, down, and which end of it is there.
 _PLACES = [(9.0, 4.0, "start"), (-9.0, 4.0, "end")] + [
     (across, side * away, anchor)
@@ -50,6 +51,7 @@ def drawing(plan: Plan) -> str:
 
 
 def _panel(top: int, title: str, plan: Plan, figures: Sequence[Figure], *, line: float | None = None) -> Iterator[str]:
+    points: list[_Point] = []
     sizes = [choice.bytes_per_vector for choice in plan.choices]
     first, last = math.log2(min(sizes)) - 0.3, math.log2(max(sizes)) + 0.6
     ends = [end for figure in figures for end in (figure.low, figure.high)] + ([] if line is None else [line])
@@ -69,24 +71,27 @@ def _panel(top: int, title: str, plan: Plan, figures: Sequence[Figure], *, line:
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="{_QUIET}">{low + tick * step:.4g}</text>'
     for power in range(math.ceil(first), math.floor(last) + 1):
         yield f'<text x="{across(2**power):.1f}" y="{top + 290}" text-anchor="middle" fill="{_QUIET}">{2**power}</text>'
-    yield f'<text x="{_RIGHT}" y="{top + 308}" text-anchor="end" fill="{_QUIET}">bytes of a vector in memory</text>'
+    below = "bytes of a vector in memory; those with as many stand side by side"
+    yield f'<text x="{_RIGHT}" y="{top + 308}" text-anchor="end" fill="{_QUIET}">{below}</text>'
     if line is not None:
         yield f'<path d="M{_LEFT} {up(line):.1f}H{_RIGHT}" stroke="{_QUIET}" stroke-dasharray="5 4"/>'
     best = {plan.recommended.compression, plan.alone.compression}
-    points = [
-        _Point(
-            across(choice.bytes_per_vector), up(figure.value), up(figure.low), up(figure.high),
-            str(choice.compression), _MARK if choice.compression in best else _PLAIN,
-        )
-        for choice, figure in zip(plan.choices, figures, strict=True)
-    ]  # fmt: skip
-    yield from _marks(points, (_LEFT, top + 36, _RIGHT + 30, top + 276))
+    for choice, figure, x in zip(plan.choices, figures, _beside(sizes, across), strict=True):
+        colour = _MARK if choice.compression in best else _PLAIN
+        points.append(_Point(x, up(figure.value), up(figure.low), up(figure.high), str(choice.compression), colour))
+    dashes = [] if line is None else [(_LEFT, up(line) - 1, _RIGHT, up(line) + 1)]
+    yield from _marks(points, dashes, (_LEFT, top + 36, _RIGHT + 30, top + 276))
 
 
-def _marks(points: list[_Point], panel: Box) -> Iterator[str]:
+def _beside(sizes: Sequence[int], across: Callable[[float], float]) -> Iterator[float]:
+    for number, size in enumerate(sizes):
+        yield across(size) + _BESIDE * (sizes[:number].count(size) - (sizes.count(size) - 1) / 2)
+
+
+def _marks(points: list[_Point], lines: list[Box], panel: Box) -> Iterator[str]:
     """Yield points, intervals and labels; each label stands where it covers least."""
     taken = [(point.x - 5, point.y - 5, point.x + 5, point.y + 5) for point in points]
-    bars = [(point.x - 1, point.high, point.x + 1, point.low) for point in points]
+    bars = lines + [(point.x - 1, point.high, point.x + 1, point.low) for point in points]
     for point in points:
         yield (
             f'<path d="M{point.x:.1f} {point.low:.1f}V{point.high:.1f}M{point.x - 3:.1f} {point.low:.1f}h6'
