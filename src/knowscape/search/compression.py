@@ -93,5 +93,5 @@ def usual_choices(dimension: int) -> list[Compression]:
     shorter = [size for size in _SHORTER if size <= 2 * dimension / 3][:3]
     words = ["float32", "float16", "int8", "int8+rescore4", "binary", "binary+rescore4", "binary+rescore16"]
     for size in shorter:
-        words += [f"pca{size}", f"pca{size}+int8", f"pca{size}+int8+rescore4", f"truncate{size}"]
+        words += [f"pca{size}+int8", f"pca{size}+int8+rescore4", f"truncate{size}+int8"]
     return [Compression.parse(word) for word in words]

@@ -25,7 +25,7 @@ OVERLAP = f"overlap@{DEPTH}"
 TOLERANCES = {OVERLAP: 0.05, f"ndcg@{DEPTH}": 0.01}
 _RESAMPLES, _TAILS = 2_000, (0.025, 0.975)
 # Queries that are timed, and how often each.
-_TIMED, _TURNS = 200, 3
+_TIMED, _TURNS = 100, 3
 
 
 @dataclass(frozen=True, slots=True)

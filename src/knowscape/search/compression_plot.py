@@ -79,7 +79,7 @@ def _panel(top: int, title: str, plan: Plan, figures: Sequence[Figure], *, line:
     for choice, figure, x in zip(plan.choices, figures, _beside(sizes, across), strict=True):
         colour = _MARK if choice.compression in best else _PLAIN
         points.append(_Point(x, up(figure.value), up(figure.low), up(figure.high), str(choice.compression), colour))
-    dashes = [] if line is None else [(_LEFT, up(line) - 1, _RIGHT, up(line) + 1)]
+    dashes = [] if line is None else [(float(_LEFT), up(line) - 1, float(_RIGHT), up(line) + 1)]
     yield from _marks(points, dashes, (_LEFT, top + 36, _RIGHT + 30, top + 276))
 
 

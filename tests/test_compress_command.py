@@ -8,17 +8,26 @@ import pytest
 from conftest import Run
 from knowscape.atlas import open_atlas
 from knowscape.compression import PlanOptions, plan_for
+from knowscape.corpus.readers import read_corpus
 from knowscape.corpus.sample import sample_articles_path
+from knowscape.encoders.load import load_encoder
 from knowscape.errors import UsageError
+from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
 
 CHOICES = "int8,binary+rescore4"
 
 
 @pytest.fixture(scope="module")
 def atlas(knowscape: Run, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hundred articles of the sample under a small model that the catalogue lacks."""
-    out = tmp_path_factory.mktemp("compress") / "x.atlas"
-    done = knowscape("embed", sample_articles_path(), "-o", out, "--model", small_model, "--limit", 100)
+    """A hundred articles of the sample, two more of one title, under a small model that the catalogue lacks."""
+    desk = tmp_path_factory.mktemp("compress")
+    rows = [
+        {"id": one.id, "title": one.title, "text": one.text} for one in list(read_corpus(sample_articles_path()))[:100]
+    ]
+    rows += [{"id": name, "title": "The same", "text": f"A text of {name}."} for name in ("this", "that")]
+    (desk / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = desk / "x.atlas"
+    done = knowscape("embed", desk / "some.jsonl", "-o", out, "--model", small_model)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -45,7 +54,7 @@ def test_titles_are_asked_where_nobody_names_queries(
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [choice["compression"] for choice in found["choices"]] == ["float32", "int8", "binary+rescore4"]
-    assert (found["decides"], found["vectors"], found["queries"]) == ("overlap@10", 100, 100)
+    assert (found["decides"], found["vectors"], found["queries"]) == ("overlap@10", 102, 100)
     assert found["about"] == "100 titles as a stand-in for queries: easier than what people ask"
     assert set(found["choices"][0]["quality"]) == {"own@10", "overlap@10"}
     assert picture.read_text(encoding="utf-8").startswith("<svg")
@@ -61,10 +70,22 @@ def test_judgements_of_the_users_decide_and_are_those_of_the_same_data_elsewhere
     options = PlanOptions(("int8", "truncate8"), data / "queries.jsonl", data / "qrels.tsv")
     one = plan_for(atlas, options, where=where)
     other = plan_for(data, PlanOptions(("int8", "truncate8")), where=where)
-    assert (one.decides, one.tolerance, one.queries) == ("ndcg@10", 0.01, 100)
+    assert (one.decides, one.tolerance, one.queries) == ("ndcg@10", 0.01, 102)
     for here, there in zip(one.choices, other.choices, strict=True):
         assert here.quality["ndcg@10"].value == pytest.approx(there.quality["ndcg@10"].value, abs=0.01)
     assert "whether small was trained for vectors cut short (Matryoshka) is not known" in one.about
+
+
+def test_what_float32_gains_is_what_the_evaluation_says_equal_vectors_included(
+    atlas: Path, small_model: Path, tmp_path: Path
+) -> None:
+    data = beir(tmp_path, atlas)
+    with (data / "corpus.jsonl").open("a", encoding="utf-8") as file:
+        for one in list(open_atlas(atlas).corpus)[:50]:
+            file.write(json.dumps({"_id": f"{one.id}-again", "text": one.text}) + "\n")
+    plan = plan_for(data, PlanOptions(("float16",)), where=str(small_model))
+    scores = retrieval_scores(load_encoder(str(small_model)), read_retrieval(data))
+    assert plan.choices[0].quality["ndcg@10"].value == pytest.approx(scores["ndcg@10"], abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["queries.jsonl", "queries.txt"])
