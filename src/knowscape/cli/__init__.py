@@ -12,6 +12,7 @@ def main() -> None:
     import knowscape.cli.bench
     import knowscape.cli.check  # the commands register themselves
     import knowscape.cli.commands
+    import knowscape.cli.compress
     import knowscape.cli.doctor
     import knowscape.cli.evaluate
     import knowscape.cli.growth

@@ -4,13 +4,14 @@ Data comes in the layout of BEIR (Thakur et al. 2021): corpus.jsonl, queries.jso
 """
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from knowscape.errors import UsageError
 from knowscape.evaluate.lines import numbered_lines, read_fields
 
-__all__ = ["RetrievalSet", "read_retrieval"]
+__all__ = ["RetrievalSet", "read_judgements", "read_queries", "read_retrieval"]
 
 _CORPUS_LINE = 'Each line is: {"_id": "...", "title": "...", "text": "..."}, the title being optional'
 _QUERY_LINE = 'Each line is: {"_id": "...", "text": "..."}'
@@ -45,9 +46,25 @@ def read_retrieval(folder: Path) -> RetrievalSet:
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. It should hold corpus.jsonl, queries.jsonl and qrels.tsv.")
     documents, titles = _texts(folder / "corpus.jsonl", _CORPUS_LINE)
-    queries, _ = _texts(folder / "queries.jsonl", _QUERY_LINE)
+    queries = read_queries(folder / "queries.jsonl")
+    named = str(folder / "queries.jsonl"), str(folder / "corpus.jsonl")
+    grades = read_judgements(_qrels(folder), queries, documents, named)
+    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades, titles)
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """Return the queries of a queries.jsonl by id; the errors are those of `read_retrieval`."""
+    return _texts(path, _QUERY_LINE)[0]
+
+
+def read_judgements(
+    path: Path, queries: Container[str], documents: Container[str], named: tuple[str, str]
+) -> dict[str, dict[str, int]]:
+    """Return the grades of documents by query in a qrels.tsv; the errors are those of `read_retrieval`.
+
+    `named` says where queries and documents are, for messages.
+    """
     grades: dict[str, dict[str, int]] = {}
-    path = _qrels(folder)
     for where, line in numbered_lines(path, _QRELS_LINE):
         columns = line.split("\t")
         if columns == _QRELS_HEADER:
@@ -58,13 +75,13 @@ def read_retrieval(folder: Path) -> RetrievalSet:
         if not _GRADE.fullmatch(grade):
             raise UsageError(f"{where}: the score {grade!r} is not accepted. {_QRELS_LINE}.")
         if query not in queries:
-            raise UsageError(f"{where}: there is no query {query!r} in {folder / 'queries.jsonl'}.")
+            raise UsageError(f"{where}: there is no query {query!r} in {named[0]}.")
         if document not in documents:
-            raise UsageError(f"{where}: there is no document {document!r} in {folder / 'corpus.jsonl'}.")
+            raise UsageError(f"{where}: there is no document {document!r} in {named[1]}.")
         grades.setdefault(query, {})[document] = int(grade)
     if not grades:
         raise UsageError(f"{path} holds no judgement. {_QRELS_LINE}.")
-    return RetrievalSet(documents, {name: queries[name] for name in grades}, grades, titles)
+    return grades
 
 
 def _qrels(folder: Path) -> Path:

@@ -1,0 +1,74 @@
+"""knowscape compress: what smaller vectors cost in quality, and save in bytes and time."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from knowscape.cli.app import Json, app
+from knowscape.cli.output import show, table
+
+__all__: list[str] = []
+
+Place = Annotated[Path, typer.Argument(metavar="ATLAS", help="An atlas, or a folder of BEIR's layout.")]
+Planned = Annotated[bool, typer.Option("--plan", help="Measure choices on queries; nothing is changed.")]
+Queries = Annotated[Path | None, typer.Option(help="queries.jsonl, or a query a line; titles of articles without it.")]
+Judgements = Annotated[Path | None, typer.Option(help="qrels.tsv: query-id, corpus-id, score, with tabs between.")]
+Named = Annotated[str | None, typer.Option(help="Whose vectors; the last model's, or for BEIR the default one.")]
+Where = Annotated[str | None, typer.Option(help="The folder of the model, where the catalogue lacks it.")]
+Choices = Annotated[str, typer.Option(metavar="A,B,...", help="For example int8,pca128+int8,binary+rescore8.")]
+Tolerance = Annotated[float | None, typer.Option(min=0, max=1, help="How much of the measure may be lost.")]
+Plot = Annotated[Path | None, typer.Option(metavar="SVG", help="Write a picture of quality against bytes.")]
+
+
+@app.command()
+def compress(
+    atlas: Place,
+    plan: Planned = False,
+    queries: Queries = None,
+    judgements: Judgements = None,
+    model: Named = None,
+    where: Where = None,
+    choices: Choices = "",
+    tolerance: Tolerance = None,
+    plot: Plot = None,
+    json: Json = False,
+) -> None:
+    """Measure what compressing the vectors loses and saves, and name the smallest choice that is good enough."""
+    from knowscape.compression import PlanOptions, plan_for
+    from knowscape.files import write_atomic
+    from knowscape.progress import progress_for
+    from knowscape.search.compression_plot import drawing
+
+    if not plan:
+        raise typer.BadParameter("nothing to do; add --plan to measure", param_hint="--plan")
+    words = tuple(word for word in choices.split(",") if word.strip())
+    options = PlanOptions(words, queries, judgements, tolerance)
+    made = plan_for(atlas, options, model=model, where=where, progress=progress_for())
+    if plot is not None:
+        write_atomic(plot, lambda file: file.write(drawing(made).encode()))
+    if json:
+        show({**made.to_json(), "plot": str(plot) if plot else None}, as_json=True)
+        return
+    found = made.to_json()
+    names = list(found["choices"][0]["quality"])
+    heads = ["", *(f"{name}{part}" for name in names for part in ("", ", to float32"))]
+    table(
+        [*heads, "bytes each", "predicted", "in memory", "full vectors", "median ms", "p99 ms"],
+        [_row(choice, names) for choice in found["choices"]],
+    )
+    sys.stdout.writelines(f"{line}\n" for line in made.lines())
+    if plot is not None:
+        show({"picture": str(plot)}, as_json=False)
+
+
+def _row(choice: dict[str, Any], names: list[str]) -> list[str]:
+    figures = [_figure(choice[of][name], sign) for name in names for of, sign in (("quality", ""), ("difference", "+"))]
+    sizes = [f"{choice[name]:,}" for name in ("bytes_per_vector", "predicted", "bytes", "full")]
+    return [choice["compression"], *figures, *sizes, *(f"{choice[name]:.2f}" for name in ("median_ms", "p99_ms"))]
+
+
+def _figure(figure: dict[str, float], sign: str) -> str:
+    value, low, high = (f"{figure[name]:{sign}.4f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
