@@ -113,6 +113,45 @@ def test_what_is_repeated_is_whole_sentences_and_nothing_across_a_heading() -> N
     assert passages(text, 30, 0.4)[1].startswith("## Moon")
 
 
+def test_what_is_repeated_begins_at_a_heading_and_not_before() -> None:
+    text = f"{SENTENCE}\nIt is.\n\n# Moon\n\nIt is.\n\n{SENTENCE} {SENTENCE} {SENTENCE} {SENTENCE}"
+    first, second, *_ = passages(text, 31, 0.4)
+    assert first.endswith("# Moon\n\nIt is.")
+    assert second.startswith("# Moon\n\nIt is.\n\nThe sun")
+
+
+def test_headings_in_a_row_stay_with_what_follows_them_and_are_cut_apart_where_nothing_does() -> None:
+    heading = "# one two three four five six seven eight nine\n"
+    text = f"{SENTENCE} {SENTENCE}\n\n{heading}{heading}{SENTENCE} {SENTENCE}\n\n{SENTENCE}"
+    assert passages(text, 40)[0] == f"{SENTENCE} {SENTENCE}"
+    for max_tokens in (10, 25, 39):
+        found = passages(heading * 20, max_tokens)
+        assert max(len(words(passage)) for passage in found) <= max_tokens
+        assert "".join("".join(found).split()) == "".join((heading * 20).split())
+
+
+def test_a_rest_that_fits_is_one_passage_even_if_less_of_the_one_before_is_repeated_then() -> None:
+    text = " ".join(["Sun is a star."] * 15)  # five tokens each
+    found = passages(text, 40, 0.4)
+    assert [len(words(passage)) for passage in found] == [40, 40]
+
+
+def test_what_is_repeated_leaves_room_for_a_character_of_many_tokens() -> None:
+    text = "A b. A b. A b. X h. A b. A b. A b. X h. A b. A b. A b. X h."
+    starts = np.sort(np.concatenate([words(text), *[np.flatnonzero([c == "X" for c in text])] * 10]))
+    spans = chunk(text, starts, ChunkOptions(12, 0.45))
+    assert max(np.count_nonzero((starts >= a) & (starts < b)) for a, b in spans) <= 12
+
+
+def test_tokens_that_begin_with_the_space_before_them_are_counted_like_others() -> None:
+    text = " ".join([SENTENCE] * 12)
+    starts = words(text)
+    kept = starts - [start > 0 and text[start - 1] == " " for start in starts]
+    for max_tokens in (10, 18, 27, 40):
+        options = ChunkOptions(max_tokens, 0.3)
+        assert chunk(text, kept, options) == chunk(text, starts, options)
+
+
 def test_a_sentence_that_is_too_long_is_cut_behind_a_comma_or_between_words_and_the_next_begins_before() -> None:
     text = " ".join("sun moon star rock, "[: None if n % 2 else -2].strip() for n in range(30))
     found = passages(text, 32, 0.2)
@@ -124,11 +163,11 @@ def test_a_sentence_that_is_too_long_is_cut_behind_a_comma_or_between_words_and_
 
 
 def test_no_character_is_cut_from_what_belongs_to_it() -> None:
-    for unit in ("e\u0301", "👩\u200d🚀", "👍🏽", "🇩🇪", "க்"):
+    for unit in ("e\u0301", "👩\u200d🚀", "👍🏽", "க்"):
         text = unit * 200
-        starts = np.arange(len(text))
-        spans = chunk(text, starts, ChunkOptions(40, 0.15))
-        assert all(a % len(unit) == 0 and b % len(unit) == 0 for a, b in spans), unit
+        for max_tokens in range(40, 48):
+            spans = chunk(text, np.arange(len(text)), ChunkOptions(max_tokens, 0.15))
+            assert all(a % len(unit) == 0 and b % len(unit) == 0 for a, b in spans), unit
 
 
 def test_a_long_token_and_white_space_count_as_several_so_that_no_passage_is_endless() -> None:

@@ -57,7 +57,7 @@ def test_sentences_begin_where_a_reader_begins_them(sentences: list[str]) -> Non
 
 @pytest.mark.parametrize(
     "heading",
-    ["# Origin", "###### Deep, with a stop.", "== Origin ==", "=== Its 1. part ===  ", "Origin", "Origin: how"],
+    ["# Origin", "###### Deep, with a stop.", "== Origin ==", "=== Why? Its part ===  ", "Origin", "Origin: how"],
 )
 def test_a_heading_is_marked_or_a_short_line_alone_and_is_never_cut(heading: str) -> None:
     text = f"The sun is a star.\n\n{heading}\n\nIt is old. It is hot."

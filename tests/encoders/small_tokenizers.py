@@ -1,12 +1,23 @@
-"""Tokenizers of other kinds than the sample model's, trained on a few sentences: they cut most words."""
+"""The sample model's tokenizer, and some of other kinds, trained on a few sentences: they cut most words."""
 
 from typing import Any
+
+from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
+from knowscape.encoders.positions import uncut
+from knowscape.encoders.weights import fetch_weights
 
 TRAINED_ON = [
     "The sun is a star, and the moon is a rock. Knowledge maps show where the known ends and the unknown begins.",
     "Die Sonne ist ein Stern. Le soleil est une étoile. 太阳是一颗恒星。",
     "Rivers carry water and sand to the sea; cells are the smallest units of life.",
 ] * 3
+
+
+def wordpiece() -> Any:
+    """Return the tokenizer of the sample model."""
+    from tokenizers import Tokenizer
+
+    return uncut(Tokenizer.from_file(str(fetch_weights(entry(DEFAULT_MODEL)) / "tokenizer.json")))
 
 
 def byte_level(*, trim: bool = True) -> Any:

@@ -306,3 +306,28 @@ def test_a_folder_that_cannot_be_what_the_spec_says_is_refused(
     change(tmp_path / "model")
     with pytest.raises(UsageError, match=says):
         TransformerEncoder(spec(**{"dimension": 32, **fields}), tmp_path / "model", device="cpu")
+
+
+@pytest.mark.parametrize("kind", ["bert", "qwen3"])
+def test_starts_of_tokens_are_those_of_its_tokenizer_and_cost_no_cut_of_later_texts(tmp_path: Path, kind: str) -> None:
+    make(tmp_path, kind, pooling="lasttoken" if kind == "qwen3" else "mean")
+    own = TransformerEncoder(spec("lasttoken" if kind == "qwen3" else "mean"), tmp_path / "model", device="cpu")
+    expected = own.encode_documents(TEXTS)
+    text = TEXTS[-1] * 3
+    (starts,) = own.token_starts([text])
+    assert len(starts) > own.spec.max_tokens == own.token_counts([text])[0]
+    assert {0, 4, 7} <= set(starts.tolist())  # map of ideas
+    assert own.room == 100 - 2 - len(own.token_starts([PROMPTS["document"]])[0])
+    fits = text[: starts[own.room]].strip()
+    assert own.token_counts([fits, f"{fits} and more"]) == [100, 100]
+    assert own.encode_documents(TEXTS).tobytes() == expected.tobytes()
+
+
+def test_a_tokenizer_that_does_not_say_where_tokens_begin_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "bert")
+    own = TransformerEncoder(spec(), tmp_path / "model", device="cpu")
+    monkeypatch.setattr(own, "_first", SimpleNamespace(tokenizer=SimpleNamespace(is_fast=False)))
+    with pytest.raises(UsageError, match=r"tokenizer of small, SimpleNamespace,.*tokenizer\.json"):
+        own.token_starts(["a"])

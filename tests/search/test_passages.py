@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from small_tokenizers import TRAINED_ON, byte_level, sentencepiece_like
+from small_tokenizers import TRAINED_ON, byte_level, sentencepiece_like, wordpiece
 
 from knowscape.corpus.chunking import ChunkOptions
 from knowscape.corpus.document import Corpus, Document
@@ -156,6 +156,16 @@ def test_texts_that_surely_fit_are_not_tokenised(minilm: Encoder, monkeypatch: p
     rows, _ = split(corpus(fits, long, fits, foreign), minilm)
     assert rows.tolist() == [0, 1, 2, 3]
     assert seen == ["", long, foreign]
+
+
+def test_a_text_is_cut_once_where_its_pieces_alone_have_the_tokens_that_they_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = static(tmp_path, wordpiece, prompt="represent this sentence for a search: ")
+    starts, calls = encoder.token_starts, list[int]()
+    monkeypatch.setattr(encoder, "token_starts", lambda texts: calls.append(len(texts)) or starts(texts))
+    rows, _ = split(corpus(LONG, LONG), encoder)
+    assert calls[-2:] == [2, len(rows)]  # before them only the prompt
 
 
 def test_slices_and_their_borders_change_nothing(small: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:

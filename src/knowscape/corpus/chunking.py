@@ -18,7 +18,6 @@ _SPACES = tuple(code for code in range(0x3001) if chr(code).isspace())
 _CLAUSE_ENDS, _WIDE_CLAUSE_ENDS = frozenset(",;:\u2013\u2014)"), frozenset("，、；：")  # noqa: RUF001
 # Marks, modifiers and halves of surrogate pairs belong to what stands before them.
 _JOINER, _JOINED = "\u200d", frozenset(("Mn", "Me", "Mc", "Sk", "Cs"))
-_FLAGS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,10 @@ def chunk(text: str, starts: NDArray[np.int64], options: ChunkOptions = ChunkOpt
     """Return the passages of a text as spans of its characters, in order, without white space at their ends.
 
     `starts` int64[n], ascending, are the characters at which its tokens begin, without special tokens.  A text that
-    fits, with no more than LONGEST_TOKEN characters for each of `max_tokens`, gives one span, the whole.  No passage
-    has more tokens than that, unless a single character has; each character but white space is in at least one.
-    Passages end at headings, where there is one in their second half, else at paragraphs, else at sentences, else at a
-    word.  The last one brings at least a quarter of `max_tokens` anew, where the text lets it.
+    fits gives one span, the whole.  No passage has more than `max_tokens` tokens, unless a single character has, nor
+    more than LONGEST_TOKEN characters for each of them; each character but white space is in at least one.  Passages
+    end at headings, where there is one in their second half, else at paragraphs, else at sentences, else at a word.
+    The last one brings at least a quarter of `max_tokens` anew, where the text lets it.
     """
     most = options.max_tokens
     if len(starts) <= most and len(text) <= most * LONGEST_TOKEN:
@@ -125,7 +124,7 @@ def _strength(text: str, place: int) -> int:
         return 3 if text[place - 2 : place - 1] in _CLAUSE_ENDS else 2
     if before in _WIDE_CLAUSE_ENDS:
         return 3
-    joined = _JOINER in (before, at) or unicodedata.category(at) in _JOINED or (before in _FLAGS and at in _FLAGS)
+    joined = _JOINER in (before, at) or unicodedata.category(at) in _JOINED
     return 0 if joined else 1
 
 
