@@ -26,6 +26,7 @@ from knowscape.encoders.load import find_model
 from knowscape.encoders.weights import cache_folder
 from knowscape.errors import DamageError, UsageError, WorseMapError
 from knowscape.files import sha256_text
+from knowscape.indexing import IndexOptions, indexed_model
 from knowscape.maps.knowledge_map import KnowledgeMap, make_map
 from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
@@ -52,6 +53,7 @@ __all__ = [
     "map_atlas",
     "put_corpus",
     "put_questions",
+    "refresh_index",
 ]
 
 
@@ -97,7 +99,19 @@ def build(
     except WorseMapError as kept:  # the map that is there is as new, and better
         progress.note(str(kept))
     make_page(atlas, progress=progress)
+    refresh_index(atlas, models, embedding, progress=progress)
     return atlas
+
+
+def refresh_index(
+    atlas: Atlas, models: Sequence[str] = (), embedding: EmbedOptions = EmbedOptions(), *, progress: Progress = SILENT
+) -> None:
+    """Bring the index of searches up to date, where there is one.
+
+    `models` names where models are found that are not in the catalogue.
+    """
+    if indexed_model(atlas.folder) in atlas.folder.info().get("models", {}):
+        atlas.index(options=IndexOptions(embedding=embedding, models=tuple(models)), progress=progress)
 
 
 def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:

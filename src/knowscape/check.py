@@ -24,6 +24,7 @@ from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.labels import untrue_labels
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
 from knowscape.quiz.questions import Question, digest_of, stored_questions
+from knowscape.search.generations import Generations
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part, damage
@@ -36,6 +37,7 @@ _SAMPLE, _TEXTS, _GROUPS = 256, 4096, 8
 # The search of many rows compares vectors of 8 bits, so its similarities are that far from the exact ones.
 _SIMILARITY_OFF = 0.05
 _MAP, _PAGE = "Make the map anew with: knowscape map ATLAS", "Make the page anew with: knowscape page ATLAS"
+_INDEX = "Bring it up to date with: knowscape index ATLAS"
 _BUILD = "Build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
 _NO_COPY = "Where no copy of it is left, build again with the same CORPUS: knowscape build CORPUS -o ATLAS"
 _EMBED = "Embed what is missing with: knowscape check ATLAS --repair"
@@ -53,6 +55,7 @@ def leftovers(folder: AtlasFolder) -> list[Fault]:
     found = [name for depth in ("", "*/", "*/*/") for name in path.glob(f"{depth}.tmp-*")]
     for parts in _rooms(folder):
         found += parts.unnamed()
+    found += Generations(folder.search()).unnamed()
     try:
         known = folder.info().get("models", {}).items()
     except KnowscapeError:
@@ -96,6 +99,7 @@ class _Check:
                 self._add([Fault("missing", folder.corpus.folder, f"is missing: the corpus of {name}", _BUILD)])
             self._try(partial(self._check_model, (name, fingerprint), corpus, questions))
         self._check_page(info)
+        self._try(partial(self._check_index, info))
         return [replace(fault, remedy=self._remedy(fault)) for fault in self._found]
 
     def _remedy(self, fault: Fault) -> str:
@@ -270,6 +274,19 @@ class _Check:
         maps = [self._about_of_map(name) for name in info.get("models", {})]
         if listed and maps and None not in maps and listed["map"] not in map(sha256_json, maps):
             self._add([Fault("stale", page, "holds a page that is older than its map", _PAGE)])
+
+    def _check_index(self, info: dict[str, Any]) -> None:
+        """The index of searches is what was written, and of the corpus and a model of the atlas."""
+        generations = Generations(self._folder.search())
+        faults = generations.check(full=self._full)
+        self._add(faults)
+        current = generations.current() if not faults else None
+        if current is None:
+            return
+        of_corpus = current.about.get("corpus") == info.get("corpus")
+        if not of_corpus or current.about.get("fingerprint") not in info.get("models", {}).values():
+            what = "the vectors" if of_corpus else "the corpus"
+            self._add([Fault("stale", current.path, f"holds an index that is older than {what}", _INDEX)])
 
     def _about_of_map(self, name: str) -> Any:
         path = self._folder.map(name) / "map.json"

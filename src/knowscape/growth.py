@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.atlas import Atlas, open_atlas
-from knowscape.build import PAGE_DIMS, embed_corpus, make_neighbours, make_page, put_questions
+from knowscape.build import PAGE_DIMS, embed_corpus, make_neighbours, make_page, put_questions, refresh_index
 from knowscape.corpus.document import Corpus, ReadReport
 from knowscape.corpus.readers import read_corpus
 from knowscape.embedding import EmbedOptions
@@ -74,6 +74,7 @@ def add(
     maps = {name: _grow(Atlas(folder), name, made, progress) for name, made in grown.items()}
     if Atlas(folder).map().dims == PAGE_DIMS:
         make_page(Atlas(folder), progress=progress)
+    refresh_index(Atlas(folder), models, embedding, progress=progress)
     return Added(documents, asked, dict(report.counts), maps)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,31 @@ from knowscape.embed.run import Texts, embed
 from knowscape.embedding import EmbedOptions, executor_for
 from knowscape.encoders.load import find_again, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
-from knowscape.errors import UsageError
+from knowscape.errors import DamageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress
 from knowscape.search.building import build_generation
+from knowscape.search.compression import Compression
 from knowscape.search.embedded import EmbeddedIndex
-from knowscape.search.generations import Generations
+from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Passages
 from knowscape.search.passages import split
 from knowscape.store.atlas import AtlasFolder
 
-__all__ = ["IndexOptions", "encoder_of", "indexed_model", "make_passages", "open_index", "update_index"]
+__all__ = [
+    "NO_COMPRESSION",
+    "IndexOptions",
+    "encoder_of",
+    "indexed_model",
+    "make_passages",
+    "open_index",
+    "own_of",
+    "update_index",
+]
+
+# Tokens of a passage, where the model takes as many.
+_PASSAGE = 512
+NO_COMPRESSION = "none"
 
 Model = tuple[str, str]
 
@@ -33,10 +48,12 @@ Model = tuple[str, str]
 class IndexOptions:
     """How an index is made: how long documents are cut, and how what is not embedded yet is embedded.
 
-    `models` names where models are found that are not in the catalogue.
+    `chunks` None cuts as the index that is there does.  `compression` is what the vectors are compressed by, as a word;
+    None keeps what is there, and "none" ends it.  `models` names where models are found that are not in the catalogue.
     """
 
-    chunks: ChunkOptions = field(default_factory=ChunkOptions)
+    chunks: ChunkOptions | None = None
+    compression: str | None = None
     embedding: EmbedOptions = field(default_factory=EmbedOptions)
     models: tuple[str, ...] = ()
 
@@ -55,24 +72,39 @@ def update_index(
     While it is made the one before answers.  Raises UsageError where the index is of another model.
     """
     generations = Generations(folder.search())
-    current = None if rebuild else generations.current()
-    if current is not None:
-        if current.about["fingerprint"] != model[1]:
-            name = current.about["spec"]["name"]
-            raise UsageError(
-                f"The index of {folder.path} has vectors of {name}, not of {model[0]}. "
-                f"Change it without a pause with: knowscape migrate {folder.path} --to {model[0]}"
-            )
-        if current.about["corpus"] == folder.info().get("corpus") and current.about["own"] == _own(options):
+    current = _readable(generations) if rebuild else generations.current()
+    own = own_of(options, current)
+    if current is not None and not rebuild:
+        _refuse_other_model(folder, current, model)
+        if current.about["corpus"] == folder.info().get("corpus") and current.about["own"] == own:
             return Changed()
     documents = corpus()
-    passages, spec = make_passages(folder, documents, model, options=options, progress=progress)
+    whole = replace(options, chunks=ChunkOptions(**own["chunks"]))
+    passages, spec = make_passages(folder, documents, model, options=whole, progress=progress)
     with generations.writing(), progress.stage("Index"):
         base = None if rebuild else generations.current()
-        made, changed = build_generation(generations, spec, documents, passages, base=base, about=_own(options))
-        before = None if rebuild else generations.previous()
-        generations.switch(made, keep=before)
+        if base is not None:  # another process may have changed the model meanwhile
+            _refuse_other_model(folder, base, model)
+        made, changed = build_generation(generations, spec, documents, passages, base=base, about=own)
+        generations.switch(made, keep=generations.previous() if base is not None else None)
     return changed
+
+
+def _readable(generations: Generations) -> Generation | None:
+    """Return what is there; None where there is nothing, or nothing that can be read."""
+    try:
+        return generations.current()
+    except DamageError:
+        return None
+
+
+def _refuse_other_model(folder: AtlasFolder, current: Generation, model: Model) -> None:
+    if current.about["fingerprint"] != model[1]:
+        name = current.about["spec"]["name"]
+        raise UsageError(
+            f"The index of {folder.path} has vectors of {name}, not of {model[0]}. "
+            f"Change it without a pause with: knowscape migrate {folder.path} --to {model[0]}"
+        )
 
 
 def indexed_model(folder: AtlasFolder) -> str | None:
@@ -105,7 +137,7 @@ def make_passages(
     rows = np.array([row for row, digest in enumerate(corpus.text_digests) if digest not in bad], np.int64)
     embedded = corpus.without(bad) if bad else corpus
     with closing(encoder_of(spec, (place,))) as encoder:
-        documents, spans = split(embedded, encoder, options.chunks, progress=progress)
+        documents, spans = split(embedded, encoder, options.chunks or ChunkOptions(_PASSAGE), progress=progress)
     counts = np.bincount(documents, minlength=len(embedded))
     vectors = np.empty((len(documents), spec.dimension), np.float32)
     whole = counts[documents] == 1
@@ -140,6 +172,12 @@ def _embedded(
     return has, store.read([digest for digest, there in zip(digests, has, strict=True) if there])
 
 
-def _own(options: IndexOptions) -> dict[str, object]:
-    """Return what an index says about how it was made; one that says otherwise is made anew."""
-    return {"chunks": asdict(options.chunks)}
+def own_of(options: IndexOptions, current: Generation | None) -> dict[str, Any]:
+    """Return what an index says about how it is made, where `current` is there; one that says otherwise is made anew."""
+    kept = current.about["own"] if current is not None else {}
+    said = options.compression
+    chosen = (
+        kept.get("compression") if said is None else None if said == NO_COMPRESSION else str(Compression.parse(said))
+    )
+    chunks = asdict(options.chunks) if options.chunks else kept.get("chunks", asdict(ChunkOptions(_PASSAGE)))
+    return {"chunks": chunks, "compression": chosen}

@@ -17,6 +17,7 @@ from knowscape.embedding import EmbedOptions
 from knowscape.encoders.load import find_again
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, WorseMapError, first_line
+from knowscape.indexing import IndexOptions, indexed_model
 from knowscape.maps.layout import LayoutOptions
 from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
@@ -133,7 +134,9 @@ class _Repair:
         if store.parts.readable():
             return None
         for name, fingerprint in models.items():
-            places = (self._folder.vectors(name, fingerprint), self._folder.question_vectors(name, fingerprint))
+            model = (name, fingerprint)
+            of_passages = self._folder.passage_vectors(*model)
+            places = (self._folder.vectors(*model), self._folder.question_vectors(*model), of_passages)
             if store.parts.folder in [place.parts.folder for place in places]:
                 try:
                     return self._find(name, fingerprint)[1].about()
@@ -175,9 +178,14 @@ class _Repair:
         """Make anew what is derived and is damaged, or older than what it is derived from."""
         folder = self._folder
         faults = check_atlas(folder, full=True)
-        derived = [graph.folder for graph in folder.graphs()] + folder.maps() + [folder.page()]
+        derived = [graph.folder for graph in folder.graphs()] + folder.maps() + [folder.page(), folder.search()]
         bad = {place for place in derived for fault in faults if fault.path.is_relative_to(place)}
         if not bad or any(not any(fault.path.is_relative_to(place) for place in derived) for fault in faults):
+            return
+        if folder.search() in bad:
+            self._index()
+            bad.remove(folder.search())
+        if not bad:
             return
         drawn = {name: _map_options(folder.map(name)) for name in folder.info()["models"] if folder.map(name).exists()}
         page = folder.page().exists()
@@ -191,6 +199,18 @@ class _Repair:
                 map_atlas(atlas, options, model=name, progress=self._progress)
         if page:
             make_page(Atlas(folder), progress=self._progress)
+
+    def _index(self) -> None:
+        """Make the index of searches anew, of the model that it was of where that can be read."""
+        folder = self._folder
+        try:
+            name = indexed_model(folder)
+        except KnowscapeError:
+            name = None
+        known = folder.info()["models"]
+        options = IndexOptions(embedding=self._embedding, models=tuple(self._models))
+        Atlas(folder).index(name if name in known else None, options=options, rebuild=True, progress=self._progress)
+        self.did.append(f"{folder.search()} was damaged or too old and is made anew.")
 
     def _clean(self) -> None:
         """Remove what nothing names."""

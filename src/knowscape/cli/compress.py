@@ -19,6 +19,7 @@ Named = Annotated[str | None, typer.Option(help="Whose vectors; the last model's
 Where = Annotated[str | None, typer.Option(help="The folder of the model, where the catalogue lacks it.")]
 Choices = Annotated[str, typer.Option(metavar="A,B,...", help="For example int8,pca128+int8,binary+rescore8.")]
 Tolerance = Annotated[float | None, typer.Option(min=0, max=1, help="How much of the measure may be lost.")]
+To = Annotated[str | None, typer.Option("--to", metavar="CHOICE", help="Compress the index; `none` ends that.")]
 Plot = Annotated[Path | None, typer.Option(metavar="SVG", help="Write a picture of quality against bytes.")]
 
 
@@ -33,16 +34,20 @@ def compress(
     choices: Choices = "",
     tolerance: Tolerance = None,
     plot: Plot = None,
+    to: To = None,
     json: Json = False,
 ) -> None:
-    """Measure what compressing the vectors loses and saves, and name the smallest choice that is good enough."""
+    """Measure what compressing the vectors loses and saves, or search by compressed vectors from now on."""
+    if to is not None and not plan:
+        _apply(atlas, to, where, json=json)
+        return
     from knowscape.compression import PlanOptions, plan_for
     from knowscape.files import write_atomic
     from knowscape.progress import progress_for
     from knowscape.search.compression_plot import drawing
 
-    if not plan:
-        raise typer.BadParameter("nothing to do; add --plan to measure", param_hint="--plan")
+    if not plan or to is not None:
+        raise typer.BadParameter("say one: --plan measures choices, --to CHOICE takes one", param_hint="--plan")
     words = tuple(word for word in choices.split(",") if word.strip())
     options = PlanOptions(words, queries, judgements, tolerance)
     made = plan_for(atlas, options, model=model, where=where, progress=progress_for())
@@ -61,6 +66,17 @@ def compress(
     sys.stdout.writelines(f"{line}\n" for line in made.lines())
     if plot is not None:
         show({"picture": str(plot)}, as_json=False)
+
+
+def _apply(place: Path, to: str, where: str | None, *, json: bool) -> None:
+    from knowscape.atlas import open_atlas
+    from knowscape.indexing import IndexOptions
+    from knowscape.progress import progress_for
+
+    opened = open_atlas(place)
+    opened.index(options=IndexOptions(compression=to, models=(where,) if where else ()), progress=progress_for())
+    found = opened.searcher().generation
+    show({"atlas": str(place), "compression": found.about["own"]["compression"]}, as_json=json)
 
 
 def _row(choice: dict[str, Any], names: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """How a generation of the embedded index is made: out of the one before where little differs, or anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.search.compressed import Compressed, compress
+from knowscape.search.compression import Compression
 from knowscape.search.dense import EXACT_ROWS, build_graph, extend_graph, read_graph, write_graph
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Passages
@@ -27,10 +29,10 @@ from knowscape.search.segments import (
     write_table,
 )
 
-__all__ = ["DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation", "unit"]
+__all__ = ["CODES", "DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation", "unit"]
 
 FORMAT = 1
-LEXICAL, GRAPH, DEAD = "lexical", "graph.faiss", "dead.arrow"
+LEXICAL, GRAPH, CODES, DEAD = "lexical", "graph.faiss", "codes.safetensors", "dead.arrow"
 # Beyond so many updates, or so large a share of documents that are gone, all is written anew.
 _MOST_SEGMENTS, _MOST_DEAD = 16, 0.25
 
@@ -137,7 +139,7 @@ def _fill(work: Path, plan: _Plan, given: _Given) -> None:
         passages = Passages(passages.documents[theirs], passages.spans[theirs], passages.vectors[theirs])
     languages = _languages(fresh.texts, plan.languages)
     with ThreadPoolExecutor(1) as pool:  # faiss computes while Python reads texts
-        vectors = pool.submit(_write_vectors, work, plan, slots, passages=passages, spec=given.spec)
+        vectors = pool.submit(_write_vectors, work, plan, slots, passages=passages, given=given)
         digests = [given.digests[row] for row in plan.rows]
         write_documents(work / f"documents-{plan.segments}.arrow", fresh, languages, digests)
         words = (
@@ -156,9 +158,9 @@ def _languages(texts: list[str], among: list[str]) -> list[str]:
     return [language_of(text, among) or among[0] for text in texts]
 
 
-def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passages: Passages, spec: EncoderSpec) -> None:
+def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passages: Passages, given: _Given) -> None:
     """Write the passages; `slots` are those of the corpus's rows.  Of many, write the graph over all that there are."""
-    vectors = unit(passages.vectors, spec)
+    vectors = unit(passages.vectors, given.spec)
     write_passages(work / f"passages-{plan.segments}.arrow", slots[passages.documents], passages.spans, vectors)
     path = work / GRAPH
     if path.exists():
@@ -168,5 +170,21 @@ def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passage
         return
     tables = [read_table(work / f"passages-{number}.arrow") for number in range(plan.segments)]
     blocks = [*(PassageTable(tables).blocks if tables else []), vectors]
-    if sum(map(len, blocks)) > EXACT_ROWS:
+    word = given.own.get("compression")
+    if word is not None:
+        _write_codes(work / CODES, blocks, Compression.parse(word), normalised=given.spec.similarity == "cosine")
+    elif sum(map(len, blocks)) > EXACT_ROWS:
         write_graph(path, build_graph(blocks))
+
+
+def _write_codes(
+    path: Path, blocks: Sequence[NDArray[np.float32]], compression: Compression, *, normalised: bool
+) -> None:
+    """Write the codes of all vectors: those of the last block in the calibration that is there, or all anew."""
+    known = Compressed.load(path) if path.exists() else None
+    if known is None or len(known) > 2 * known.calibrated_on or len(known) != sum(map(len, blocks[:-1])):
+        known = compress(np.concatenate(blocks), compression, normalised=normalised)
+    else:
+        known.add(blocks[-1])
+    path.unlink(missing_ok=True)  # other generations may have the file under this name
+    known.save(path)

@@ -109,15 +109,17 @@ class Compressed:
             )
         if not count or not len(queries):
             return np.empty((len(queries), count), np.int64), np.empty((len(queries), count), np.float32)
-        queries = np.ascontiguousarray(queries, np.float32)
-        directions = self._reduced(queries) + self._shift
-        rows, scores = self._codes.nearest(directions, min(len(self), count * max(1, rescore)))
+        rows, scores = self.coarse(queries, count * max(1, rescore))
         if rescore and full is not None:
             scores = np.stack([full[near] @ query for near, query in zip(rows, queries, strict=True)])
-        else:
-            scores = scores + (queries @ self._mean)[:, None]
         order = np.lexsort((rows, -scores), axis=1)[:, :count]
         return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+
+    def coarse(self, queries: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
+        """Return what `search` does, by the codes alone, whatever the compression rescores."""
+        queries = np.ascontiguousarray(queries, np.float32)
+        rows, scores = self._codes.nearest(self._reduced(queries) + self._shift, min(len(self), k))
+        return rows, scores + (queries @ self._mean)[:, None]
 
     def _reduced(self, vectors: Floats) -> Floats:
         return reduced(self.compression, self.calibration, vectors, normalised=self.normalised)

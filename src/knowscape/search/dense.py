@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.search.compressed import Compressed
+
 __all__ = ["EXACT_ROWS", "DenseIndex", "build_graph", "extend_graph", "read_graph", "write_graph"]
 
 # Up to so many rows a query is compared with all: 50,000 of 384 numbers take 10 ms on two cores.
@@ -21,12 +23,17 @@ _SPARSE = 0.1
 
 
 class DenseIndex:
-    """Rows of float32[n, dimension] in several blocks, and the graph over them, None where every search is exact."""
+    """Rows of float32[n, dimension] in several blocks, and what finds candidates among them: a graph, or smaller codes.
 
-    def __init__(self, blocks: Sequence[NDArray[np.float32]], graph: Any = None) -> None:
+    Without either every search is exact.
+    """
+
+    def __init__(
+        self, blocks: Sequence[NDArray[np.float32]], graph: Any = None, codes: Compressed | None = None
+    ) -> None:
         self._blocks = [block for block in blocks if len(block)]
         self._starts = np.cumsum([0, *(len(block) for block in self._blocks)])
-        self._graph = graph
+        self._graph, self._codes = graph, codes
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -36,14 +43,20 @@ class DenseIndex:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return rows int64[h] and dot products float32[h] of the k rows nearest to `query`, best first.
 
-        Only rows that are `allowed`, bool[n], are returned.  Equal ones rank by row.
+        Only rows that are `allowed`, bool[n], are returned.  Equal ones rank by row.  Codes that are not to be rescored
+        decide by themselves.
         """
         some = len(self) if allowed is None else int(allowed.sum())
         k = min(k, some)
         if not k:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        if self._graph is None or some < _SPARSE * len(self):
+        if (self._graph is None and self._codes is None) or some < _SPARSE * len(self):
             rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+        elif self._codes is not None:
+            rescore = self._codes.compression.rescore
+            rows, near = self._coded(self._codes, query, max(1, rescore) * k, allowed)
+            if not rescore:
+                return rows, near
         else:
             rows = self._candidates(query, max(_CANDIDATES * k, _LEAST_CANDIDATES), allowed)
         scores = self.scores(query, rows) if len(rows) < len(self) else self._all_scores(query)
@@ -63,6 +76,18 @@ class DenseIndex:
 
     def _all_scores(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate([block @ query for block in self._blocks])
+
+    def _coded(
+        self, codes: Compressed, query: NDArray[np.float32], count: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows whose codes are nearest, as many as wanted of those that are allowed, and their scores."""
+        take = count if allowed is None else 2 * count
+        while True:
+            rows, scores = (found[0] for found in codes.coarse(query[None], take))
+            kept = np.ones(len(rows), bool) if allowed is None else allowed[rows]
+            if kept.sum() >= count or take >= len(self):
+                return rows[kept][:count], scores[kept][:count]
+            take *= 4
 
     def _candidates(
         self, query: NDArray[np.float32], count: int, allowed: NDArray[np.bool_] | None

@@ -121,10 +121,13 @@ class Generations:
         return faults
 
     def unnamed(self) -> list[Path]:
-        """Return the folders that nothing names."""
+        """Return the folders that nothing names; none where what is named cannot be read."""
         if not self.folder.is_dir():
             return []
-        named = self._names().values()
+        try:
+            named = self._names().values()
+        except DamageError:
+            return []
         return sorted(
             path
             for path in self.folder.iterdir()
@@ -155,11 +158,7 @@ class Generations:
         return Generation(path, found["about"], files)
 
     def _prune(self) -> None:
-        try:
-            leftovers = self.unnamed()
-        except DamageError:  # what is named cannot be read: nothing is known to be superfluous
-            return
-        for path in leftovers:
+        for path in self.unnamed():
             shutil.rmtree(path, ignore_errors=True)
 
 

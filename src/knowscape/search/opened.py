@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import UsageError
-from knowscape.search.building import DEAD, FORMAT, GRAPH, LEXICAL
+from knowscape.search.building import CODES, DEAD, FORMAT, GRAPH, LEXICAL
+from knowscape.search.compressed import Compressed
 from knowscape.search.dense import DenseIndex, read_graph
 from knowscape.search.fusion import fuse
 from knowscape.search.generations import Generation
@@ -55,6 +56,7 @@ class Opened:
         segments = range(about["segments"])
         passages = PassageTable([read_table(path / f"passages-{number}.arrow") for number in segments])
         graph = read_graph(path / GRAPH) if GRAPH in generation.files else None
+        codes = Compressed.load(path / CODES) if CODES in generation.files else None
         dead = read_table(path / DEAD)["slot"].to_numpy()
         return cls(
             generation,
@@ -62,7 +64,7 @@ class Opened:
             Documents([read_table(path / f"documents-{number}.arrow") for number in segments], dead),
             passages,
             LexicalIndex(path / LEXICAL, about["languages"]),
-            DenseIndex(passages.blocks, graph),
+            DenseIndex(passages.blocks, graph, codes),
         )
 
     def search(self, query: Query, vector: NDArray[np.float32] | None, options: SearchOptions) -> list[Hit]:
