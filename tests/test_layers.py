@@ -24,6 +24,7 @@ HOME = {
     "torch": "encoders/transformer.py", "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
+    "opensearchpy": "search/opensearch_server.py",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
