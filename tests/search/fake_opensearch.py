@@ -2,12 +2,12 @@
 
 It is a real HTTP server, for the real client, over a dictionary.  What it checks, and where that is published:
 
-- methods, paths and query parameters: opensearch-project/opensearch-api-specification, `spec/namespaces/_core.yaml` and
-  `indices.yaml`.  An unknown path, method or parameter is refused as by `BaseRestHandler`.
-- settings, mappings and their parameters: docs.opensearch.org, "Create index", "Keyword", "Text", "Nested", "k-NN vector";
-  names of indices: "Create index", "Index naming restrictions"; analysers: "Language analyzers".
-- the engines and spaces of each version: "Methods and engines", the k-NN plugin's release notes of 2.13 (inner product in
-  lucene) and 2.19 (cosine in faiss), and "Breaking changes" of 3.0 (no new index with nmslib).
+- methods, paths and query parameters: opensearch-project/opensearch-api-specification, `spec/namespaces/_core.yaml`
+  and `indices.yaml`.  An unknown path, method or parameter is refused as by `BaseRestHandler`.
+- settings, mappings and their parameters: docs.opensearch.org, "Create index", "Keyword", "Text", "Nested", "k-NN
+  vector"; names of indices: "Create index", "Index naming restrictions"; analysers: "Language analyzers".
+- the engines and spaces of each version: "Methods and engines", the k-NN plugin's release notes of 2.13 (inner product
+  in lucene) and 2.19 (cosine in faiss), and "Breaking changes" of 3.0 (no new index with nmslib).
 - documents: "Dynamic: strict", dimensions, finite numbers, no zero vector where cosine is compared (k-NN release notes,
   2.13), the 512 bytes of an _id, the 32,766 bytes of a term.
 - `_bulk`, `_msearch`: "Bulk" and "Multi-search": lines of JSON, the last of which ends.
@@ -15,14 +15,14 @@ It is a real HTTP server, for the real client, over a dictionary.  What it check
 - `_aliases`: "Manage aliases": all actions or none.
 - queries, highlights and pipelines: see `fake_queries`.
 
-What it does not do: several shards, approximate k-NN (its neighbours are exact), a refresh by itself, `Accept` and TLS.
+What it does not do: several shards, approximate k-NN (its neighbours are exact), a refresh by itself, `Accept`.
 """
 
 import base64
-import copy
 import json
 import math
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,7 +65,10 @@ class Index:
 
 @dataclass
 class Fault:
-    """What befalls the next `times` requests whose method and path match: a status, a dropped connection (0), a busy item."""
+    """What befalls the next `times` requests that match.
+
+    `status` is what is answered; 0 drops the connection, -1 does nothing, and -429 is a busy server for one document.
+    """
 
     matching: str
     status: int
@@ -78,11 +81,12 @@ class FakeOpenSearch:
 
     def __init__(self, version: str = "2.19.1", **options: Any) -> None:
         self.number = version
-        self.version = tuple(int(part) for part in version.split(".")[:2])
+        self.version = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
         self.distribution: str | None = options.pop("distribution", "opensearch")
         self.neural: bool = options.pop("neural", True)
         self.knn: bool = options.pop("knn", True)
         self.user: str | None = options.pop("user", None)
+        self.tls: ssl.SSLContext | None = options.pop("tls", None)
         self.may: Callable[[str, str], bool] = options.pop("may", lambda method, path: True)
         assert not options, options
         self.indices: dict[str, Index] = {}
@@ -95,9 +99,11 @@ class FakeOpenSearch:
         handler = type("Handler", (_Handler,), {"fake": self})
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.http.daemon_threads = True
+        if self.tls is not None:
+            self.http.socket = self.tls.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02})
         self.thread.start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.http.server_port}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,7 +115,7 @@ class FakeOpenSearch:
         for one in self.faults:
             if one.times and one.status != -429 and re.search(one.matching, f"{method} {path}"):
                 one.times -= 1
-                return one
+                return None if one.status == -1 else one
         return None
 
     def busy_item(self) -> bool:
@@ -158,12 +164,12 @@ class Request:
                 raise Refusal(400, "parse_exception", f"unknown key [{key}]")
         return found
 
-    def lines(self) -> list[dict[str, Any]]:
-        if self.kind.split(";")[0] != "application/x-ndjson":
+    def lines(self) -> list[bytes]:
+        if self.kind.split(";")[0] not in {"application/x-ndjson", "application/json"}:
             raise Refusal(406, "media_type_header_exception", f"Content-Type header [{self.kind}] is not supported")
         if not self.body.endswith(b"\n"):
             raise Refusal(400, "illegal_argument_exception", "The request must be terminated by a newline [\\n]")
-        return [_parsed(line) for line in self.body.split(b"\n")[:-1]]
+        return self.body.split(b"\n")[:-1]
 
 
 def _parsed(body: bytes) -> Any:
@@ -237,17 +243,14 @@ def _method(fake: FakeOpenSearch, name: str, told: dict[str, Any]) -> None:
     elif method["engine"] != "faiss":
         raise Refusal(400, "mapper_parsing_exception", f"Invalid engine type: {method['engine']}")
     wrong = set(method) - {"name", "engine", "space_type", "parameters"}
-    wrong |= set(method.get("parameters", {})) - {
-        "m",
-        "ef_construction",
-        *(["ef_search", "encoder"] * (method["engine"] == "faiss")),
-    }
+    parameters = {"m", "ef_construction"} | ({"ef_search", "encoder"} if method["engine"] == "faiss" else set())
+    wrong |= set(method.get("parameters", {})) - parameters
     if wrong or method["name"] != "hnsw" or method.get("space_type", "l2") not in spaces:
-        said = f'"{method["name"]}" with "{method["engine"]}" configuration does not support: {wrong or method["space_type"]}'
+        said = f'"hnsw" with "{method["engine"]}" configuration does not support: {wrong or method["space_type"]}'
         raise Refusal(400, "mapper_parsing_exception", f"Validation Failed: 1: {said};")
 
 
-def _check_value(kind: str, told: dict[str, Any], path: str, value: Any) -> None:
+def _check_value(kind: str, told: dict[str, Any], path: str, value: Any) -> None:  # noqa: PLR0912
     """Refuse a value that a field of this mapping does not take."""
     bad = Refusal(400, "mapper_parsing_exception", f"failed to parse field [{path}] of type [{kind}]")
     values = value if isinstance(value, list) else [value]
@@ -305,9 +308,9 @@ def create(fake: FakeOpenSearch, name: str, request: Request) -> Any:
     mappings = body.get("mappings", {})
     if set(mappings) - {"dynamic", "_meta", "properties", "_source"}:
         raise Refusal(400, "mapper_parsing_exception", "Root mapping definition has unsupported parameters")
+    chosen = {"index.number_of_shards": 1, "index.number_of_replicas": 1} | _settings(fake, body.get("settings", {}))
     _mapping(fake, mappings.get("properties", {}))
-    defaults = {"index.number_of_shards": 1, "index.number_of_replicas": 1}
-    fake.indices[name] = Index(name, defaults | _settings(fake, body.get("settings", {})), mappings)
+    fake.indices[name] = Index(name, chosen, mappings)
     return {"acknowledged": True, "shards_acknowledged": True, "index": name}
 
 
@@ -371,7 +374,8 @@ def refresh(fake: FakeOpenSearch, name: str, request: Request) -> Any:
 
 def bulk(fake: FakeOpenSearch, name: str, request: Request) -> Any:
     one, lines, items = fake.index(name), iter(request.lines()), []
-    for line in lines:
+    for one_line in lines:
+        line = _parsed(one_line)
         if len(line) != 1 or next(iter(line)) not in {"index", "create", "delete"}:
             raise Refusal(400, "illegal_argument_exception", f"Malformed action/metadata line, found {line}")
         ((action, told),) = line.items()
@@ -387,7 +391,7 @@ def bulk(fake: FakeOpenSearch, name: str, request: Request) -> Any:
     return {"took": 1, "errors": failed, "items": items}
 
 
-def _item(fake: FakeOpenSearch, one: Index, told: dict[str, Any], source: dict[str, Any] | None) -> dict[str, Any]:
+def _item(fake: FakeOpenSearch, one: Index, told: dict[str, Any], line: bytes | None) -> dict[str, Any]:
     key = told.get("_id")
     base = {"_index": one.name, "_id": key}
     try:
@@ -395,12 +399,13 @@ def _item(fake: FakeOpenSearch, one: Index, told: dict[str, Any], source: dict[s
             raise Refusal(400, "illegal_argument_exception", f"if _id is specified it must be 1 to {LONGEST_ID} bytes")
         if fake.busy_item():
             raise Refusal(429, "rejected_execution_exception", "rejected execution of coordinating operation")
-        if source is None:
+        if line is None:
             found = one.documents.pop(key, None)
             return {**base, "status": 200 if found else 404, "result": "deleted" if found else "not_found"}
+        source = _parsed(line)
         _check_document(one.mappings["properties"], source)
         new = key not in one.documents
-        one.documents[key] = copy.deepcopy(source)
+        one.documents[key] = source
         return {**base, "status": 201 if new else 200, "result": "created" if new else "updated"}
     except Refusal as refusal:
         return {**base, "status": refusal.status, "error": {"type": refusal.kind, "reason": refusal.reason}}
@@ -441,7 +446,7 @@ def search_pit(fake: FakeOpenSearch, request: Request) -> Any:
 
 
 def search_many(fake: FakeOpenSearch, name: str, request: Request) -> Any:
-    lines, answers = request.lines(), []
+    lines, answers = [_parsed(line) for line in request.lines()], []
     for header, body in zip(lines[::2], lines[1::2], strict=True):
         if set(header) - {"index", "preference", "routing", "search_type", "request_cache", "allow_no_indices"}:
             raise Refusal(
@@ -514,8 +519,9 @@ ROUTES: dict[str, tuple[set[str], set[str], Handle]] = {
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeOpenSearch
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+    def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         path = urlsplit(self.path).path
         with self.fake.lock:

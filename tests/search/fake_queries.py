@@ -1,14 +1,15 @@
 """What the fake server makes of a search: each key is checked, and the answer computed from the documents.
 
-Published rules, on docs.opensearch.org unless said otherwise: "Search" (keys of the body), "Term-level queries", "Boolean",
-"Match", "Multi-match", "Nested", "k-NN query", "Nested field search" (one inner hit for each document), "Hybrid query" (at
-the top only; two to five queries), "Normalization processor" (2.10), "Score ranker processor" (2.19), "Using a search
-pipeline" (in the body), "Highlight query matches", "Spaces" (how a similarity becomes a score); `NestedHelper` of
-opensearch-project/OpenSearch and issue 2222 of opensearch-project/k-NN (which filters of a nested k-NN query are joined to
-the documents before 3.5: elsewhere the filter is held against the passages).  BM25 is Lucene's, with k1 1.2 and b 0.75.
+Published rules, on docs.opensearch.org unless said otherwise: "Search" (keys of the body), "Term-level queries",
+"Boolean", "Match", "Multi-match", "Nested", "k-NN query", "Nested field search" (one inner hit for each document),
+"Hybrid query" (at the top only; five queries at most), "Normalization processor" (2.10), "Score ranker processor"
+(2.19), "Using a search pipeline" (in the body), "Highlight query matches", "Spaces" (how a similarity becomes a score);
+`NestedHelper` of opensearch-project/OpenSearch and issue 2222 of opensearch-project/k-NN (which filters of a nested
+k-NN query are joined to the documents before 3.5; any other is held against the passages).  BM25 is Lucene's, with k1
+1.2 and b 0.75.
 
-The analysers are not the real ones: words of letters and digits in lower case, and for English no stop words and no -s, -es,
--ing or -ed.
+The analysers are not the real ones: words of letters and digits in lower case, and for English no stop words and no -s,
+-es, -ing or -ed.
 """
 
 import fnmatch
@@ -23,10 +24,13 @@ BODY = {
     "track_total_hits", "search_pipeline", "timeout",
 }  # fmt: skip
 WINDOW, CLAUSES = 10_000, 1024
-STOP = set("a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with".split())  # fmt: skip
+STOP = {
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
+    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
+}  # fmt: skip
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - as the server says it
     """What the server refuses, with its status and its own name for it."""
 
     def __init__(self, status: int, kind: str, reason: str) -> None:
@@ -73,7 +77,7 @@ class Searcher:
     def run(self, query: dict[str, Any]) -> Scores:
         """Return the score of each document that a query finds."""
         if not isinstance(query, dict) or len(query) != 1:
-            raise Refusal(400, "parsing_exception", f"query malformed, expected one name: {str(query):.80}")
+            raise Refusal(400, "parsing_exception", f"query malformed, expected one name: {query!s:.80}")
         ((name, told),) = query.items()
         method = getattr(self, f"_{name}", None)
         if method is None:
@@ -136,9 +140,9 @@ class Searcher:
         scores: Scores = {}
         for key in self.documents:
             matched = [one[key] for one in optional if key in one]
-            if all(key in one for one in required + filters) and not any(key in one for one in forbidden):
-                if len(matched) >= least:
-                    scores[key] = sum(matched) + sum(one[key] for one in required)
+            met = all(key in one for one in required + filters) and not any(key in one for one in forbidden)
+            if met and len(matched) >= least:
+                scores[key] = sum(matched) + sum(one[key] for one in required)
         return scores
 
     def _match(self, told: Any) -> Scores:
@@ -213,7 +217,8 @@ class Searcher:
         if mapping is None or mapping["type"] != "knn_vector" or not self.knn:
             raise Refusal(400, "query_shard_exception", f"Field '{field}' is not knn_vector type.")
         if len(wanted["vector"]) != mapping["dimension"]:
-            said = f"Query vector has invalid dimension: {len(wanted['vector'])}. Dimension should be: {mapping['dimension']}"
+            given, dimension = len(wanted["vector"]), mapping["dimension"]
+            said = f"Query vector has invalid dimension: {given}. Dimension should be: {dimension}"
             raise Refusal(400, "query_shard_exception", said)
         if not 1 <= wanted["k"] <= WINDOW:
             raise Refusal(400, "illegal_argument_exception", "[knn] requires 0 < k <= 10000")

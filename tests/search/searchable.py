@@ -66,10 +66,12 @@ DOCUMENTS = [
              {"year": 1986, "tags": ["sky", "ice"], "bright": True}),
     Document("planet", "A planet moves around its star.\nThe orbit of a planet is an ellipse.", "Planet", "", "wiki",
              {"year": 2006, "tags": ["sky"], "bright": False}),
-    Document("doctor", "The doctor treats patients in a hospital.", "Doctor", "", "news", {"year": "1999", "note": "10"}),
+    Document("doctor", "The doctor treats patients in a hospital.", "Doctor", "", "news",
+             {"year": "1999", "note": "10"}),
     Document("engine", "The engine of a car burns fuel.", "Engine", "", "news", {"year": 2021.5, "note": "ten"}),
     Document("house", LONG, "An empty house", "", "book", {"tags": [], "odd name.with dots": "yes"}),
-    Document("straße", "Die Straße führt über die Brücke 🌉 nach Köln.", "Straße", "", "book", {"year": -50, "place": "Köln"}),
+    Document("straße", "Die Straße führt über die Brücke 🌉 nach Köln.", "Straße", "", "book",
+             {"year": -50, "place": "Köln"}),
     Document("orbit", "Satellites fly in circles.", "Orbit", "", "", {"year": None, "note": ""}),
 ]  # fmt: skip
 

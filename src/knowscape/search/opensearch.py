@@ -27,6 +27,8 @@ from knowscape.search.opensearch_bodies import (
     index_body,
     lexical_query,
     ranking,
+    similarity,
+    space_of,
 )
 from knowscape.search.opensearch_load import load, unit
 from knowscape.search.opensearch_server import Server, ServerError
@@ -42,11 +44,12 @@ _FUSES = (2, 19)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An index as the server names it, the alias it was made for, the spec of its vectors, and its shards."""
+    """An index as the server names it, the alias it was made for, the spec of its vectors, their space, its shards."""
 
     name: str
     alias: str
     spec: EncoderSpec
+    space: str
     shards: int
 
 
@@ -58,8 +61,9 @@ def create(server: Server, alias: str, spec: EncoderSpec, options: IndexOptions 
     stem = f"{alias}-{model}-{spec.fingerprint:.8}-"
     taken = [int(end) for one in indices(server, alias) if (end := one.name.removeprefix(stem)).isdecimal()]
     name = f"{stem}{max(taken, default=0) + 1}"
-    meta = {"format": _FORMAT, "alias": alias, "fingerprint": spec.fingerprint, "spec": asdict(spec)}
-    server.ask("PUT", f"/{name}", index_body(spec, options, server.version, meta), patience=0)
+    space = space_of(spec, options.engine, server.version)
+    meta = {"format": _FORMAT, "alias": alias, "fingerprint": spec.fingerprint, "spec": asdict(spec), "space": space}
+    server.ask("PUT", f"/{name}", index_body(spec.dimension, space, options, meta), patience=0)
     return name
 
 
@@ -88,7 +92,7 @@ def stored(server: Server, name: str) -> Stored:
     spec = EncoderSpec(**meta["spec"])
     if spec.fingerprint != meta["fingerprint"]:
         raise DamageError(f"{index} has the fingerprint {meta['fingerprint']:.16}, its spec {spec.fingerprint:.16}.")
-    return Stored(index, meta["alias"], spec, int(told["settings"]["index"]["number_of_shards"]))
+    return Stored(index, meta["alias"], spec, meta["space"], int(told["settings"]["index"]["number_of_shards"]))
 
 
 def pointed(server: Server, alias: str) -> str | None:
@@ -203,7 +207,8 @@ class OpenSearchIndex:
         try:
             return _ranking(self._ask(body))
         except ServerError as error:
-            if error.status != 400 or "hybrid" not in str(error).partition(": ")[2]:
+            said = str(error).partition(": ")[2]
+            if error.status != 400 or not ("[hybrid]" in said or "processor" in said):
                 raise
             self._server_fuses = False
             return None
@@ -213,7 +218,10 @@ class OpenSearchIndex:
             return {}
         lines = [line for query in queries.values() for line in ("{}", json.dumps(ranking(dict(query), size)))]
         answers = self._server.ask("POST", f"/{self.stored.name}/_msearch", lines)["responses"]
-        return {retriever: _ranking(self._whole(one)) for retriever, one in zip(queries, answers, strict=True)}
+        found = {retriever: _ranking(self._whole(one)) for retriever, one in zip(queries, answers, strict=True)}
+        if "dense" in found:
+            found["dense"] = [(key, similarity(score, self.stored.space)) for key, score in found["dense"]]
+        return found
 
     def _ask(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._whole(self._server.ask("POST", f"/{self.stored.name}/_search", body))

@@ -21,17 +21,17 @@ from knowscape.search.opensearch_facts import conditions
 
 __all__ = [
     "ENGINES", "LANGUAGES", "MOST", "IndexOptions", "dense_query", "describe", "hybrid_search", "index_body",
-    "lexical_query", "ranking",
+    "lexical_query", "ranking", "similarity", "space_of",
 ]  # fmt: skip
 
 ENGINES = ("faiss", "lucene")
 LANGUAGES = {
-    "ar": "arabic", "bg": "bulgarian", "bn": "bengali", "ca": "catalan", "ckb": "sorani", "cs": "czech", "da": "danish",
-    "de": "german", "el": "greek", "en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian",
-    "fi": "finnish", "fr": "french", "ga": "irish", "gl": "galician", "hi": "hindi", "hu": "hungarian",
-    "hy": "armenian", "id": "indonesian", "it": "italian", "ja": "cjk", "ko": "cjk", "lt": "lithuanian",
-    "lv": "latvian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "pt-br": "brazilian", "ro": "romanian", "ru": "russian",
-    "sv": "swedish", "th": "thai", "tr": "turkish", "zh": "cjk", "": "standard",
+    "ar": "arabic", "bg": "bulgarian", "bn": "bengali", "ca": "catalan", "ckb": "sorani", "cs": "czech",
+    "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "et": "estonian", "eu": "basque",
+    "fa": "persian", "fi": "finnish", "fr": "french", "ga": "irish", "gl": "galician", "hi": "hindi",
+    "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian", "ja": "cjk", "ko": "cjk",
+    "lt": "lithuanian", "lv": "latvian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "pt-br": "brazilian",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "th": "thai", "tr": "turkish", "zh": "cjk", "": "standard",
 }  # fmt: skip
 # index.max_result_window, and the largest k of a k-NN query.
 MOST = 10_000
@@ -75,17 +75,15 @@ class IndexOptions:
             )
 
 
-def index_body(
-    spec: EncoderSpec, options: IndexOptions, version: tuple[int, int], meta: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what makes an index for vectors of an encoder, on a server of some version; `meta` is kept with it."""
+def index_body(dimension: int, space: str, options: IndexOptions, meta: dict[str, Any]) -> dict[str, Any]:
+    """Return what makes an index for vectors of a dimension, compared as `space` does; `meta` is kept with it."""
     text = {"type": "text", "analyzer": LANGUAGES[options.language]}
     method = {
-        "name": "hnsw", "engine": options.engine, "space_type": _space(spec, options.engine, version),
+        "name": "hnsw", "engine": options.engine, "space_type": space,
         "parameters": {"m": options.m, "ef_construction": options.ef_construction},
     }  # fmt: skip
     passage = {
-        "vector": {"type": "knn_vector", "dimension": spec.dimension, "method": method},
+        "vector": {"type": "knn_vector", "dimension": dimension, "method": method},
         "start": {"type": "integer", "index": False, "doc_values": False},
         "end": {"type": "integer", "index": False, "doc_values": False},
     }
@@ -102,8 +100,8 @@ def index_body(
     }
 
 
-def _space(spec: EncoderSpec, engine: str, version: tuple[int, int]) -> str:
-    """Return the name of the similarity; vectors compared by cosine are sent with length one, so that both suit."""
+def space_of(spec: EncoderSpec, engine: str, version: tuple[int, int]) -> str:
+    """Return the server's name of the similarity; for cosine vectors are sent with length one, so that both suit."""
     if spec.similarity not in ("cosine", "dot"):
         raise UsageError(f"{spec.name} compares by {spec.similarity}, which OpenSearch is not asked for here.")
     if engine == "faiss":
@@ -111,6 +109,13 @@ def _space(spec: EncoderSpec, engine: str, version: tuple[int, int]) -> str:
     if spec.similarity == "dot" and version < (2, 13):
         raise UsageError(f"{spec.name} compares by inner product, which lucene has from OpenSearch 2.13. Take faiss.")
     return "cosinesimil" if spec.similarity == "cosine" else "innerproduct"
+
+
+def similarity(score: float, space: str) -> float:
+    """Return the cosine or inner product that a score was made of ("Spaces"); the score has another slope below 0."""
+    if space == "cosinesimil":
+        return 2 * score - 1
+    return score - 1 if score >= 1 else 1 - 1 / score
 
 
 def lexical_query(query: str, filters: tuple[Filter, ...]) -> dict[str, Any] | None:
@@ -172,7 +177,7 @@ def hybrid_search(lexical: dict[str, Any], dense: dict[str, Any], size: int, fus
     """Return the body of a search whose rankings the server makes one, by a pipeline that lives as long as it.
 
     Each query gives as many candidates as hits are asked for.  The server's weighted fusion gives the least score 0.001
-    where ours gives 0; the rest is alike.
+    where ours gives 0, and scales scores where ours scales inner products, which differ where these are negative.
     """
     if fusion.method == "rrf":
         processor: dict[str, Any] = {
