@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fake_opensearch import FakeOpenSearch, Fault
 from fake_queries import Searcher
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from searchable import DOCUMENTS, SPEC, WordSums, corpus_of, other_model, passages_of
 
@@ -354,6 +354,7 @@ def test_only_what_is_missing_is_sent_again(
     with pytest.raises(UsageError, match=r"does not let this user POST /wiki-.*_bulk"):
         update(index, DOCUMENTS)
     fake.may = lambda method, path: True
+    assert fake.indices[NAME].settings.get("index.refresh_interval") is None
     fake.requests.clear()
     assert update(index, DOCUMENTS) == Changed(added=len(DOCUMENTS) - 3)
     assert len(asked(fake, "_bulk")) == len(DOCUMENTS) - 3
@@ -474,6 +475,13 @@ class Words:
     mappings = {"properties": {"facts": {"type": "keyword", "doc_values": False}}}  # noqa: RUF012
 
 
+@example(-0.0, Filter("f", "=", 0))
+@example([0.0, "x"], Filter("f", ">=", "-0.0"))
+@example(float("nan"), Filter("f", ">", 0))
+@example("nan", Filter("f", "<=", 0))
+@example("x" * 8000 + "a", Filter("f", "=", "x" * 8000 + "b"))
+@example("x" * 8000 + "a", Filter("f", "=", "x" * 8000 + "a"))
+@example("🌉" * 8000, Filter("f", ">", "\uffff"))
 @given(held=st.one_of(VALUES, st.lists(VALUES, max_size=3)), condition=CONDITION)
 def test_a_condition_on_the_server_is_the_same_as_ours(held: Any, condition: Filter) -> None:
     own = dict.fromkeys(OWN_FIELDS, "1")
