@@ -90,8 +90,18 @@ def test_a_name_without_a_free_number_is_never_taken_twice(server: Server) -> No
 
 @pytest.mark.parametrize("alias", ["", "Wiki", "a b", "a/b", "_a", "-a", "a" * 101, "ä", "a*"])
 def test_a_name_that_opensearch_refuses_is_refused_before_it_is_asked(server: Server, alias: str) -> None:
-    with pytest.raises(UsageError, match="Accepted: lower-case letters"):
-        create(server, alias, SPEC)
+    for ask in (lambda: create(server, alias, SPEC), lambda: indices(server, alias)):
+        with pytest.raises(UsageError, match="Accepted: lower-case letters"):
+            ask()
+
+
+@pytest.mark.parametrize("name", ["*", "wiki*", "_all", "a,b", "../_cluster", "a" * 256])
+def test_a_name_is_never_another_request(fake: FakeOpenSearch, server: Server, name: str) -> None:
+    fake.requests.clear()
+    for ask in (stored, pointed, delete, lambda server, name: point(server, "wiki", name)):
+        with pytest.raises(UsageError, match="is no name for an index"):
+            ask(server, name)
+    assert fake.requests == []
 
 
 def test_an_index_is_never_searched_with_another_model(server: Server) -> None:

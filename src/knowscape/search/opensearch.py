@@ -36,7 +36,7 @@ from knowscape.search.opensearch_server import Server, ServerError
 __all__ = ["OpenSearchIndex", "Stored", "create", "delete", "indices", "point", "pointed", "stored"]
 
 _FORMAT = 1
-_ALIAS = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _LARGEST_RANK_CONSTANT = 10_000
 # From 2.19 the server has both of our fusions.
 _FUSES = (2, 19)
@@ -55,8 +55,7 @@ class Stored:
 
 def create(server: Server, alias: str, spec: EncoderSpec, options: IndexOptions = IndexOptions()) -> str:
     """Make an empty index for vectors of an encoder and return its name; the alias is not pointed at it."""
-    if not _ALIAS.fullmatch(alias):
-        raise UsageError(f"{alias!r} is no name for an index. Accepted: lower-case letters, digits and -_., up to 100.")
+    _check_name(alias, 100)
     model = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:100]
     stem = f"{alias}-{model}-{spec.fingerprint:.8}-"
     taken = [int(end) for one in indices(server, alias) if (end := one.name.removeprefix(stem)).isdecimal()]
@@ -69,6 +68,7 @@ def create(server: Server, alias: str, spec: EncoderSpec, options: IndexOptions 
 
 def indices(server: Server, alias: str) -> list[Stored]:
     """Return the indices that were made for an alias, by name; indices of other programs are passed over."""
+    _check_name(alias, 100)
     found = server.ask("GET", f"/{alias}-*/_mapping")
     ours = [name for name, told in found.items() if told["mappings"].get("_meta", {}).get("alias") == alias]
     return [stored(server, name) for name in sorted(ours)]
@@ -97,6 +97,7 @@ def stored(server: Server, name: str) -> Stored:
 
 def pointed(server: Server, alias: str) -> str | None:
     """Return the index that an alias points at, None where there is no such alias; UsageError where it has several."""
+    _check_name(alias, 255)
     try:
         found: list[str] = sorted(server.ask("GET", f"/_alias/{alias}"))
     except ServerError as error:
@@ -124,6 +125,13 @@ def delete(server: Server, index: str) -> None:
     if pointed(server, alias) == index or index == alias:
         raise UsageError(f"{alias} points at {index}. Point it at another index first.")
     server.ask("DELETE", f"/{index}", patience=0)
+
+
+def _check_name(name: str, longest: int) -> None:
+    """Refuse a name that would be another request, or that no index can have."""
+    if not _NAME.fullmatch(name) or len(name) > longest:
+        accepted = f"lower-case letters, digits and -_., up to {longest}"
+        raise UsageError(f"{name!r} is no name for an index. Accepted: {accepted}.")
 
 
 class OpenSearchIndex:
