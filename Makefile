@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test lint bench soak scores torch browser clean
+.PHONY: demo test lint bench soak scores torch opensearch browser clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,10 @@ torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_cross_architectures.py \
 	 tests/encoders/test_transformer.py
+
+# Against a real server, which OPENSEARCH_URL names; docs/opensearch.md says how to start one.
+opensearch: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m opensearch tests/search
 
 clean:
 	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

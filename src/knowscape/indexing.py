@@ -173,7 +173,7 @@ def _embedded(
 
 
 def own_of(options: IndexOptions, current: Generation | None) -> dict[str, Any]:
-    """Return what an index says about how it is made, where `current` is there; one that says otherwise is made anew."""
+    """Return what an index says about how it is made, where `current` is there; one that says else is made anew."""
     kept = current.about["own"] if current is not None else {}
     said = options.compression
     chosen = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from knowscape.errors import UsageError
 
-__all__ = ["OPERATORS", "OWN_FIELDS", "Filter"]
+__all__ = ["OPERATORS", "OWN_FIELDS", "Filter", "as_number", "as_text"]
 
 # Of a document itself; every other name is one of its metadata.
 OWN_FIELDS = ("id", "title", "url", "source")
@@ -70,9 +70,9 @@ def _value(said: str) -> Value:
 
 
 def _compare(held: Any, operator: str, wanted: Value) -> bool:
-    one, other = _number(held), _number(wanted)
+    one, other = as_number(held), as_number(wanted)
     if one is None or other is None:
-        one, other = _plain(held), _plain(wanted)  # type: ignore[assignment]
+        one, other = as_text(held), as_text(wanted)  # type: ignore[assignment]
     if operator == "=":
         return bool(one == other)
     if operator == "<":
@@ -82,7 +82,7 @@ def _compare(held: Any, operator: str, wanted: Value) -> bool:
     return bool(one > other if operator == ">" else one >= other)  # type: ignore[operator]
 
 
-def _number(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """Return a number, or one that stands in a string, as such; None for anything else, true and false included."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -92,5 +92,5 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _plain(value: Any) -> str:
+def as_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool | dict) else str(value)
