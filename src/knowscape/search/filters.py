@@ -37,7 +37,7 @@ class Filter:
     def __post_init__(self) -> None:
         if self.operator not in OPERATORS:
             raise UsageError(f"There is no operator {self.operator!r}. {_ACCEPTED}.")
-        if isinstance(self.value, tuple) != (self.operator == "in") or self.value == ():
+        if isinstance(self.value, tuple) != (self.operator == "in"):
             raise UsageError(f"{self.value!r} is no value for {self.operator!r}. {_ACCEPTED}.")
 
     @classmethod
