@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from fake_opensearch import FakeOpenSearch
 
-from knowscape.search.opensearch_bodies import IndexOptions, dense_query, index_body, lexical_query
+from knowscape.search.opensearch_bodies import MappingOptions, dense_query, index_body, lexical_query
+from knowscape.search.query import parse_query
 
 VECTOR = [1.0, 0.0, 0.0]
 PASSAGE = {"start": 0, "end": 3, "vector": VECTOR}
@@ -27,7 +28,7 @@ DOCUMENT = {
 
 
 def body(space: str = "innerproduct", engine: str = "faiss") -> dict[str, Any]:
-    return copy.deepcopy(index_body(3, space, IndexOptions(engine=engine), {"format": 1}))
+    return copy.deepcopy(index_body(3, space, MappingOptions(engine=engine), {"format": 1}))
 
 
 def ask(
@@ -70,7 +71,7 @@ def vector(made: dict[str, Any]) -> dict[str, Any]:
 
 
 NEAREST = dense_query(VECTOR, 3, ())
-HYBRID = {"hybrid": {"queries": [lexical_query("one", ()), NEAREST]}}
+HYBRID = {"hybrid": {"queries": [lexical_query(parse_query("one"), ()), NEAREST]}}
 RRF = {"phase_results_processors": [{"score-ranker-processor": {"combination": {"technique": "rrf"}}}]}
 
 

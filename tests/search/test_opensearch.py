@@ -26,7 +26,7 @@ from knowscape.search.filters import OPERATORS, OWN_FIELDS, Filter
 from knowscape.search.fusion import Fusion
 from knowscape.search.index import Changed, SearchOptions
 from knowscape.search.opensearch import OpenSearchIndex, create, delete, indices, point, pointed, stored
-from knowscape.search.opensearch_bodies import IndexOptions
+from knowscape.search.opensearch_bodies import MappingOptions
 from knowscape.search.opensearch_facts import conditions, facts
 from knowscape.search.opensearch_server import Server, ServerError, ServerOptions, connect
 
@@ -57,7 +57,7 @@ def server(fake: FakeOpenSearch) -> Iterator[Server]:
 
 def loaded(server: Server, documents: list[Document] = DOCUMENTS, **options: Any) -> OpenSearchIndex:
     """Return an index of its own that holds some documents."""
-    index = OpenSearchIndex(server, create(server, "wiki", SPEC, IndexOptions(**options)), WordSums())
+    index = OpenSearchIndex(server, create(server, "wiki", SPEC, MappingOptions(**options)), WordSums())
     update(index, documents)
     return index
 
@@ -202,7 +202,7 @@ def test_the_space_is_one_that_the_engine_has(version: str, engine: str, similar
     with FakeOpenSearch(version) as fake:
         server = connect(ServerOptions(fake.url))
         spec = replace(SPEC, similarity=similarity, normalised=False)
-        name = create(server, "wiki", spec, IndexOptions(engine=engine))
+        name = create(server, "wiki", spec, MappingOptions(engine=engine))
         vector = fake.indices[name].mappings["properties"]["passages"]["properties"]["vector"]
         assert (vector["method"]["space_type"], vector["dimension"]) == (space, SPEC.dimension)
         server.close()
@@ -212,7 +212,7 @@ def test_what_no_engine_offers_is_refused_with_the_way_out(server: Server) -> No
     with FakeOpenSearch("2.12.0") as old:
         connected = connect(ServerOptions(old.url))
         with pytest.raises(UsageError, match=r"lucene has from OpenSearch 2\.13\. Take faiss"):
-            create(connected, "wiki", replace(SPEC, similarity="dot"), IndexOptions(engine="lucene"))
+            create(connected, "wiki", replace(SPEC, similarity="dot"), MappingOptions(engine="lucene"))
         connected.close()
     with pytest.raises(UsageError, match="compares by euclidean"):
         create(server, "wiki", replace(SPEC, similarity="euclidean"))
@@ -248,7 +248,7 @@ def test_vectors_are_sent_as_they_are_to_the_last_bit(fake: FakeOpenSearch, serv
 )  # fmt: skip
 def test_options_that_no_index_has_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        IndexOptions(**options)
+        MappingOptions(**options)
 
 
 @pytest.mark.parametrize(("language", "found"), [("en", 1), ("de", 0), ("", 0)])
@@ -302,7 +302,7 @@ def test_over_several_shards_we_make_the_ranking(fake: FakeOpenSearch, server: S
 
 
 def test_while_it_is_filled_an_index_is_neither_refreshed_nor_copied(fake: FakeOpenSearch, server: Server) -> None:
-    index = OpenSearchIndex(server, create(server, "wiki", SPEC, IndexOptions(replicas=2)), WordSums())
+    index = OpenSearchIndex(server, create(server, "wiki", SPEC, MappingOptions(replicas=2)), WordSums())
     before = dict(fake.indices[NAME].settings)
     during: list[dict[str, Any]] = []
     fake.may = lambda method, path: not (path.endswith("_bulk") and during.append(dict(fake.indices[NAME].settings)))
@@ -331,7 +331,7 @@ def test_a_load_that_ends_anywhere_goes_on(monkeypatch: pytest.MonkeyPatch, afte
         steps += 1
         with FakeOpenSearch() as fake:
             server = connect(ServerOptions(fake.url))
-            index = OpenSearchIndex(server, create(server, "wiki", SPEC, IndexOptions(replicas=2)), WordSums())
+            index = OpenSearchIndex(server, create(server, "wiki", SPEC, MappingOptions(replicas=2)), WordSums())
             fake.faults = [Fault("", -1, steps - 1), Fault("", 0, 10_000, after=after)]
             ended += _ends(index, old)
             fake.faults = []

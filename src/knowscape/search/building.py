@@ -106,11 +106,14 @@ class _Plan:
     def of(cls, base: Generation | None, given: _Given) -> "_Plan":
         if base is not None and base.about.get("fingerprint") == given.spec.fingerprint and _own(base) == given.own:
             found = cls._of_changes(base, given)
+            changed = found.changed
             if found.segments < _MOST_SEGMENTS and len(found.dead) <= _MOST_DEAD * (found.first + len(found.rows)):
                 return found
+        else:
+            changed = Changed(added=len(given.corpus))
         none, count = np.empty(0, np.int64), len(given.corpus)
         return cls(
-            None, 0, 0, np.arange(count), none, none, languages_of(given.corpus.texts), Changed(added=count)
+            None, 0, 0, np.arange(count), none, none, languages_of(given.corpus.texts), changed
         )  # fmt: skip
 
     @classmethod

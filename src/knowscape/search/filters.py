@@ -48,6 +48,8 @@ class Filter:
             raise UsageError(f"{words!r} is no condition. {_ACCEPTED}.")
         said, operator = found["value"], found["operator"]
         many = tuple(_value(part.strip()) for part in said.split(",") if part.strip())
+        if operator == "in" and not many:
+            raise UsageError(f"{words!r} is no condition. {_ACCEPTED}.")
         return cls(found["field"], operator, many if operator == "in" else _value(said))
 
     def meets(self, fields: Mapping[str, Any]) -> bool:

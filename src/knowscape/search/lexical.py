@@ -91,17 +91,6 @@ class LexicalIndex:
                 return found[kept][:k], scores[kept][:k]
             take *= 4
 
-    def matching(self, clauses: Sequence[Clause]) -> NDArray[np.int64]:
-        """Return the slots of all documents that meet every clause, int64[n], in no order."""
-        from tantivy import Occur
-        from tantivy import Query as Tantivy
-
-        required = [self._clause(clause) for clause in clauses]
-        if not required or None in required:
-            return np.empty(0, np.int64)
-        query = Tantivy.const_score_query(Tantivy.boolean_query([(Occur.Must, one) for one in required]), 1.0)
-        return self._found(query, max(1, int(self._searcher.num_docs)))[0]
-
     def _found(self, query: Any, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         searcher = self._searcher
         hits = searcher.search(query, limit=max(1, k), count=False).hits
@@ -121,14 +110,12 @@ class LexicalIndex:
         from tantivy import Query as Tantivy
 
         words = [self._term(_ANYWHERE, word, of) for of in self._languages for word in _content_words(query.words, of)]
-        required = [self._clause(clause) for clause in query.clauses]
-        if None in required or not (words or required):
-            return None
-        either = [(Occur.Should, word) for word in words]
-        return Tantivy.boolean_query([*((Occur.Must, one) for one in required), *either])
+        clauses = [found for clause in query.clauses if (found := self._clause(clause)) is not None]
+        either = [(Occur.Should, one) for one in (*words, *clauses)]
+        return Tantivy.boolean_query(either) if either else None
 
     def _clause(self, clause: Clause) -> Any:
-        """Return what a document must have: these words one after the other, in any language; None for no word."""
+        """Return what finds these words one after the other, in any language; None where there is no word."""
         from tantivy import Occur
         from tantivy import Query as Tantivy
 

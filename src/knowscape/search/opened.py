@@ -70,7 +70,7 @@ class Opened:
     def search(self, query: Query, vector: NDArray[np.float32] | None, options: SearchOptions) -> list[Hit]:
         """Return the best hits; `vector` is the query's, float32[dimension], None where the mode is lexical."""
         asked = _Asked(query, vector, self.lexical.stems(query))
-        allowed = self._allowed(query, options)
+        allowed = self.documents.allowed(options.filters)
         depth, found, rows = max(options.depth, options.k), dict[str, Ranking](), dict[int, int]()
         if vector is not None:
             found["dense"], rows = self._dense(vector, depth, allowed)
@@ -83,15 +83,6 @@ class Opened:
             theirs = {name: of[slot] for name, of in ranks.items() if slot in of}
             hits.append(self._hit(asked, (slot, rows.get(slot)), (rank, score), theirs))
         return hits
-
-    def _allowed(self, query: Query, options: SearchOptions) -> NDArray[np.bool_] | None:
-        """Return which slots may be found, bool[n]; None for all."""
-        allowed = self.documents.allowed(options.filters)
-        if query.clauses and options.mode != "lexical":  # there they are part of the query
-            required = np.zeros(len(self.documents), bool)
-            required[self.lexical.matching(query.clauses)] = True
-            allowed = required if allowed is None else allowed & required
-        return allowed
 
     def _dense(
         self, vector: NDArray[np.float32], depth: int, allowed: NDArray[np.bool_] | None

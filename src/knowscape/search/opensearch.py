@@ -20,7 +20,7 @@ from knowscape.search.fusion import Ranking, fuse
 from knowscape.search.index import Changed, Hit, Passages, SearchOptions
 from knowscape.search.opensearch_bodies import (
     MOST,
-    IndexOptions,
+    MappingOptions,
     dense_query,
     describe,
     hybrid_search,
@@ -32,6 +32,7 @@ from knowscape.search.opensearch_bodies import (
 )
 from knowscape.search.opensearch_load import load, unit
 from knowscape.search.opensearch_server import Server, ServerError
+from knowscape.search.query import Query, parse_query
 
 __all__ = ["OpenSearchIndex", "Stored", "create", "delete", "indices", "point", "pointed", "stored"]
 
@@ -53,7 +54,7 @@ class Stored:
     shards: int
 
 
-def create(server: Server, alias: str, spec: EncoderSpec, options: IndexOptions = IndexOptions()) -> str:
+def create(server: Server, alias: str, spec: EncoderSpec, options: MappingOptions = MappingOptions()) -> str:
     """Make an empty index for vectors of an encoder and return its name; the alias is not pointed at it."""
     _check_name(alias, 100)
     model = re.sub(r"[^a-z0-9]+", "-", spec.name.lower()).strip("-")[:100]
@@ -172,12 +173,10 @@ class OpenSearchIndex:
 
         At most 10,000.  Raises UsageError for a query that is empty, ServerError where the server does not answer.
         """
-        query = query.encode("utf-8", "replace").decode()
-        if not query.strip():
-            raise UsageError("The query is empty. Type what to look for.")
-        vector = None if options.mode == "lexical" else self._vector(query)
-        found = self._found(query, vector, options)[: min(options.k, MOST)]
-        return self._hits(found, query, vector) if found else []
+        parsed = parse_query(query)
+        vector = None if options.mode == "lexical" else self._vector(parsed.text)
+        found = self._found(parsed, vector, options)[: min(options.k, MOST)]
+        return self._hits(found, parsed, vector) if found else []
 
     def close(self) -> None:
         """Close the connections of the server, which other indices of it may share."""
@@ -188,7 +187,7 @@ class OpenSearchIndex:
         return vector
 
     def _found(
-        self, query: str, vector: list[float] | None, options: SearchOptions
+        self, query: Query, vector: list[float] | None, options: SearchOptions
     ) -> list[tuple[str, float, Mapping[str, int]]]:
         """Return key, score and ranks of what was found, best first."""
         size = min(max(options.k, options.depth), MOST)
@@ -242,7 +241,7 @@ class OpenSearchIndex:
         return answer
 
     def _hits(
-        self, found: Sequence[tuple[str, float, Mapping[str, int]]], query: str, vector: list[float] | None
+        self, found: Sequence[tuple[str, float, Mapping[str, int]]], query: Query, vector: list[float] | None
     ) -> list[Hit]:
         mark = secrets.token_hex(8)  # no text holds it
         tags = (f"<{mark}>", f"</{mark}>")

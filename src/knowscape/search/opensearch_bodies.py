@@ -9,7 +9,7 @@ field search", "Efficient k-NN filtering", "Hybrid query", "Normalization proces
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from knowscape.errors import UsageError
 from knowscape.search.filters import Filter
 from knowscape.search.fusion import Fusion
 from knowscape.search.opensearch_facts import conditions
+from knowscape.search.query import Query
 
 __all__ = [
-    "ENGINES", "LANGUAGES", "MOST", "IndexOptions", "dense_query", "describe", "hybrid_search", "index_body",
+    "ENGINES", "LANGUAGES", "MOST", "MappingOptions", "dense_query", "describe", "hybrid_search", "index_body",
     "lexical_query", "ranking", "similarity", "space_of",
 ]  # fmt: skip
 
@@ -40,15 +41,13 @@ _MOST_WORDS, _LONGEST_TOKEN = 300, 255
 # index.highlight.max_analyzed_offset is 1,000,000; what lies beyond is not highlighted, where it would be an error.
 _HIGHLIGHTED = 999_999
 _FIELDS = ["title^2", "text"]
-_PIECE = re.compile(r'(?:(?P<field>title|text):)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 # Words of letters that are written together; of other scripts an analyser may make a word of each character.
 _TOKEN = re.compile(r"[0-9A-Za-z\u00c0-\u0dff]+|\w")
-_LETTER = re.compile(r"[^\W_]")
 _UNSEARCHED = {"type": "keyword", "index": False, "doc_values": False}
 
 
 @dataclass(frozen=True, slots=True)
-class IndexOptions:
+class MappingOptions:
     """How an index is made.
 
     `language` is the ISO code of the texts' language, "" for none or many, where words are not stemmed.  `engine` holds
@@ -75,7 +74,7 @@ class IndexOptions:
             )
 
 
-def index_body(dimension: int, space: str, options: IndexOptions, meta: dict[str, Any]) -> dict[str, Any]:
+def index_body(dimension: int, space: str, options: MappingOptions, meta: dict[str, Any]) -> dict[str, Any]:
     """Return what makes an index for vectors of a dimension, compared as `space` does; `meta` is kept with it."""
     text = {"type": "text", "analyzer": LANGUAGES[options.language]}
     method = {
@@ -118,39 +117,32 @@ def similarity(score: float, space: str) -> float:
     return score - 1 if score >= 1 else 1 - 1 / score
 
 
-def lexical_query(query: str, filters: tuple[Filter, ...]) -> dict[str, Any] | None:
+def lexical_query(query: Query, filters: tuple[Filter, ...]) -> dict[str, Any] | None:
     """Return the query for a person's words, None where there is no word.
 
-    `"a phrase"` is looked for as such, and `title:word` or `text:"a phrase"` in that field alone; everything else is
-    words, whatever signs stand around them, so that nothing that a person types is an error.  A document needs one of
-    them; more score more.
+    A document needs one of the words or clauses; more score more.  Words beyond what a query may have are left out.
     """
     clauses: list[dict[str, Any]] = []
-    words: list[str] = []
-    for field, phrase, word in _pieces(query):
-        fields = [field] if field else _FIELDS
-        if phrase:
-            clauses.append({"multi_match": {"query": phrase, "fields": fields, "type": "phrase"}})
-        elif field:
-            clauses.append({"match": {field: {"query": word}}})
-        else:
-            words.append(word)
+    left = _MOST_WORDS
+    for clause in query.clauses:
+        left -= _count(clause.words)
+        if left >= 0:
+            fields = [clause.field] if clause.field else _FIELDS
+            clauses.append({"multi_match": {"query": clause.words, "fields": fields, "type": "phrase"}})
+    words = []
+    for word in query.words.split():
+        left -= _count(word)
+        if left < 0:
+            break
+        words.append(word)
     if words:
         clauses.append({"multi_match": {"query": " ".join(words), "fields": _FIELDS, "type": "most_fields"}})
     return {"bool": {"should": clauses, "minimum_should_match": 1, "filter": conditions(filters)}} if clauses else None
 
 
-def _pieces(query: str) -> Iterator[tuple[str, str, str]]:
-    """Yield field, phrase and word, each "" where there is none, until there are as many words as a query may have."""
-    left = _MOST_WORDS
-    for found in _PIECE.finditer(query):
-        field, phrase, word = (found[name] or "" for name in ("field", "phrase", "word"))
-        if not _LETTER.search(phrase or word):
-            continue
-        left -= sum(1 + len(token) // _LONGEST_TOKEN for token in _TOKEN.findall(phrase or word))
-        if left < 0:
-            return
-        yield field, phrase, word
+def _count(text: str) -> int:
+    """Return how many words an analyser may make of a text, at the most."""
+    return sum(1 + len(token) // _LONGEST_TOKEN for token in _TOKEN.findall(text))
 
 
 def dense_query(vector: Sequence[float], k: int, filters: tuple[Filter, ...]) -> dict[str, Any]:
