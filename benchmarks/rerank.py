@@ -114,13 +114,13 @@ def compare(model: Path, pairs: list[tuple[str, list[str]]], *, peer: str, repea
             theirs.append(run(peer, PEER, str(model), work, other, str(os.cpu_count())))
         scores, exact = np.load(own), np.load(other)
     mine, their = (1000 * median(sum(one["seconds"]) for one in found) / len(pairs) for found in (ours, theirs))
-    work, also = (1000 * median(one["cpu"] for one in found) / len(pairs) for found in (ours, theirs))
+    busy, also = (1000 * median(one["cpu"] for one in found) / len(pairs) for found in (ours, theirs))
     slowest = 1000 * median(max(one["seconds"]) for one in ours)
     print(
         f"  knowscape {ours[0]['precision']:<12}{mine:>7.0f} ms a query, the slowest {slowest:.0f}; of the CPU {work:.0f}"
     )
-    print(f"  sentence-transformers {their:>7.0f} ms a query; of the CPU {also:.0f}")
-    print(f"  ratio {their / mine:.2f}; of the CPU's time, which counts where the machine is busy, {also / work:.2f}")
+    print(f"  sentence-transformers {their:>7.0f} ms a query; CPU {also:.0f}")
+    print(f"  ratio {their / mine:.2f}; of the CPU's time, which counts where the machine is busy, {also / busy:.2f}")
     away = np.abs(scores - exact)
     best, true = (np.argsort(-found, axis=1)[:, :10] for found in (scores, exact))
     alike = np.mean([len({*one} & {*another}) / 10 for one, another in zip(best, true, strict=True)])
