@@ -116,9 +116,7 @@ def compare(model: Path, pairs: list[tuple[str, list[str]]], *, peer: str, repea
     mine, their = (1000 * median(sum(one["seconds"]) for one in found) / len(pairs) for found in (ours, theirs))
     busy, also = (1000 * median(one["cpu"] for one in found) / len(pairs) for found in (ours, theirs))
     slowest = 1000 * median(max(one["seconds"]) for one in ours)
-    print(
-        f"  knowscape {ours[0]['precision']:<12}{mine:>7.0f} ms a query, the slowest {slowest:.0f}; of the CPU {work:.0f}"
-    )
+    print(f"  knowscape {ours[0]['precision']:<12}{mine:>7.0f} ms a query, the slowest {slowest:.0f}; CPU {busy:.0f}")
     print(f"  sentence-transformers {their:>7.0f} ms a query; CPU {also:.0f}")
     print(f"  ratio {their / mine:.2f}; of the CPU's time, which counts where the machine is busy, {also / busy:.2f}")
     away = np.abs(scores - exact)
