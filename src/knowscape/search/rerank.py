@@ -18,8 +18,8 @@ class RerankOptions:
     """How many hits are scored, the first `depth`, and in how many `seconds`; None takes as many as it takes.
 
     Where time is limited, `batch` hits are scored between two looks at the clock: a hundred excerpts in batches of 32
-    take 13 % more than in one, of 16 37 % (ms-marco-MiniLM-L6-v2's shape, two cores, bf16), abstracts of 300 tokens
-    5 % and 16 %.
+    take 13 % more time than in one, of 16 37 %; abstracts of 300 tokens 5 % and 16 % (ms-marco-MiniLM-L6-v2's shape,
+    bf16).
     """
 
     depth: int = 100
