@@ -48,7 +48,7 @@ scores: $(VENV)/.installed-dev
 # Through torch, which the base install does without: the tests of that engine, and of each architecture against it.
 torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[torch]'
-	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_transformer.py
+	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_transformer.py tests/finetune
 
 clean:
 	rm -rf $(VENV) src/knowscape/page/dist web/node_modules

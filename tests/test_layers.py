@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[1] / "src" / "knowscape"
 HEIGHT = {
     "cli": 7, "comparison": 6, "growth": 6, "repair": 6, "build": 5, "diagnosis": 5, "export": 5, "labels": 5,
     "merge": 5, "page": 5, "atlas": 4, "check": 3, "placement": 3,
-    "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2,
+    "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
     "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": "encoders/",
-    "torch": "encoders/transformer.py", "sentence_transformers": "encoders/transformer.py",
+    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": ("encoders/", "finetune/checkpoints.py"),
+    "torch": ("encoders/transformer.py", "finetune/training.py"), "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py", "faiss": "maps/neighbours.py", "openTSNE": "maps/",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",

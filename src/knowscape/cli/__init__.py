@@ -13,6 +13,7 @@ def main() -> None:
     import knowscape.cli.check  # the commands register themselves
     import knowscape.cli.commands
     import knowscape.cli.doctor
+    import knowscape.cli.finetune
     import knowscape.cli.growth
     import knowscape.cli.knowledge
     import knowscape.cli.labels
