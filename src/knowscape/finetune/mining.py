@@ -6,7 +6,7 @@ nobody marked.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,8 +20,6 @@ from knowscape.progress import SILENT, Progress
 
 __all__ = ["mine_negatives", "with_negatives"]
 
-# So many of the nearest texts are looked at for each anchor.
-_DEPTH = 100
 # Similarities held at a time: 64 MB of float32.
 _BLOCK = 1 << 24
 
@@ -37,9 +35,8 @@ def mine_negatives(
 ) -> list[list[str]]:
     """Return for each pair the texts of a corpus to tell from its positive, nearest first, `options.negatives` at most.
 
-    Looked at are the 100 nearest to the anchor.  Left out are anchors, the positives of this anchor, what is in
-    `never`, and texts that are as similar to the anchor as its positive less the share `options.margin`.  The search
-    is exact and holds the vectors of the corpus.
+    Left out are anchors, the positives of this anchor, what is in `never`, and texts that are as similar to the anchor
+    as its positive less the share `options.margin`.  The search is exact and holds the vectors of the corpus.
     """
     positives = defaultdict[str, set[str]](set)
     for item in items:
@@ -57,23 +54,23 @@ def mine_negatives(
     answers = vectors(encoder.encode_documents, [item.positive for item in items], "Positives")
     similar = np.einsum("nd,nd->n", anchors, answers)
     highest = similar - options.margin * np.abs(similar)
-    mined = []
-    for item, ceiling, (rows, found) in zip(items, highest, _nearest(anchors, documents), strict=True):
-        names = (texts[row] for row in rows[found < ceiling])
-        mined.append([name for name in names if name not in positives[item.anchor]][: options.negatives])
+    row_of, step = {text: row for row, text in enumerate(texts)}, max(1, _BLOCK // len(texts))
+    mined: list[list[str]] = []
+    for start in range(0, len(items), step):
+        for found in anchors[start : start + step] @ documents.T:
+            known = [row_of[text] for text in positives[items[len(mined)].anchor] if text in row_of]
+            found[known] = np.inf
+            mined.append([texts[row] for row in _nearest_below(found, highest[len(mined)], options.negatives)])
     return mined
 
 
-def _nearest(
-    anchors: NDArray[np.float32], documents: NDArray[np.float32]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield for each anchor the rows of the documents nearest to it, nearest first, and their similarities."""
-    depth, step = min(_DEPTH, len(documents)), max(1, _BLOCK // len(documents))
-    for start in range(0, len(anchors), step):
-        for found in anchors[start : start + step] @ documents.T:
-            rows = np.argpartition(-found, depth - 1)[:depth]
-            rows = rows[np.lexsort((rows, -found[rows]))]
-            yield rows, found[rows]
+def _nearest_below(found: NDArray[np.float32], ceiling: float, count: int) -> NDArray[np.int64]:
+    """Return the rows of the largest similarities below a ceiling, `count` at most, largest first."""
+    below = np.flatnonzero(found < ceiling)
+    if len(below) > count:
+        least = np.partition(found[below], -count)[-count]
+        below = below[found[below] >= least]
+    return below[np.argsort(-found[below], kind="stable")][:count]
 
 
 def with_negatives(items: Sequence[Example], mined: Sequence[Sequence[str]]) -> tuple[Example, ...]:

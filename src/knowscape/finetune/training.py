@@ -50,6 +50,7 @@ class Trainer:
         self._loss = options.loss_for(examples.kind)
         self._dimensions = options.dimensions(spec.dimension)
         self.batches = all_batches(examples.items, options, self._loss)
+        torch.manual_seed(options.seed)  # weights that the folder lacks are made at random
         self._model = load_trainable(spec, folder, device)
         self.device = str(self._model.device)
         self._weights = dict(self._model.named_parameters())
