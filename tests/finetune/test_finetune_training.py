@@ -188,17 +188,22 @@ def test_a_finished_run_is_told_again_and_not_repeated(tuned: Path, pairs: Path,
         finetune(Sources(pairs), small, model=str(small), options=FAST, runner=CPU)
 
 
-def test_mined_negatives_and_matryoshka_go_into_the_model(pairs: Path, small: Path, tmp_path: Path) -> None:
-    options = FinetuneOptions(
-        epochs=2, batch_size=16, learning_rate=3e-3, held_out=0.3, matryoshka=(8, 16), negatives=1, margin=0.5
-    )
+def test_negatives_are_mined_once_from_the_corpus(pairs: Path, small: Path, tmp_path: Path) -> None:
+    options = FinetuneOptions(loss="triplet", batch_size=16, held_out=0.3, negatives=2)
     sources = Sources(pairs, corpus=str(sample_articles_path()))
-    record = finetune(sources, tmp_path / "cut", model=str(small), options=options, runner=CPU)
-    assert (record["kind"], record["loss"], record["matryoshka"]) == ("triplets", "mnr", [32, 16, 8])
-    assert record["trained"] > 300
+    record = finetune(sources, tmp_path / "hard", model=str(small), options=options, runner=CPU)
+    assert (record["kind"], record["loss"], record["matryoshka"]) == ("triplets", "triplet", [])
+    assert 280 < record["trained"] <= 560
+    assert record["plan"]["corpus"] == read_corpus(sample_articles_path()).digest
+
+
+def test_the_first_numbers_of_a_vector_become_a_vector_of_their_own(pairs: Path, small: Path, tmp_path: Path) -> None:
+    options = FinetuneOptions(epochs=2, batch_size=16, learning_rate=3e-3, held_out=0.3, matryoshka=(8, 16))
+    record = finetune(Sources(pairs), tmp_path / "cut", model=str(small), options=options, runner=CPU)
     chief = [one for one in record["scores"] if one["measure"].startswith("mrr@10")]
     assert [one["measure"] for one in chief] == ["mrr@10", "mrr@10, 16 dimensions", "mrr@10, 8 dimensions"]
     assert chief[2]["improved"], chief[2]
+    assert record["matryoshka"] == [32, 16, 8]
     assert "32, 16, 8" in (tmp_path / "cut" / "README.md").read_text()
 
 
