@@ -236,6 +236,13 @@ def test_scored_pairs_are_learnt_by_their_order(small: Path, tmp_path: Path) -> 
     assert record["improved"], record["scores"]
 
 
+def test_held_out_examples_that_all_hang_together_tell_no_interval(pairs: Path, small: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    held.write_text("\n".join(json.dumps({"anchor": f"q {n}", "positive": "one"}) for n in range(9)))
+    with pytest.raises(UsageError, match="no interval can be told"):
+        finetune(Sources(pairs, held), tmp_path / "mine", model=str(small), options=FAST, runner=CPU)
+
+
 def test_a_rate_so_high_that_the_loss_is_no_number_is_told(small: Path, tmp_path: Path) -> None:
     examples = Examples("pairs", tuple(Example(f"sun {n}", f"star {n}") for n in range(40)))
     trainer = Trainer(read_spec(small), small, examples, FinetuneOptions(batch_size=4), device="cpu")

@@ -21,7 +21,7 @@ from knowscape.errors import UsageError
 from knowscape.files import digest_file, make_folder, storing, sync_folder, sync_tree, write_atomic, write_json
 from knowscape.finetune.card import model_card
 from knowscape.finetune.checkpoints import Checkpoints
-from knowscape.finetune.examples import Examples, hold_out, read_examples, without_texts_of
+from knowscape.finetune.examples import Examples, groups_of, hold_out, read_examples, without_texts_of
 from knowscape.finetune.mining import mine_negatives, with_negatives
 from knowscape.finetune.options import FinetuneOptions
 from knowscape.finetune.scores import compare
@@ -113,6 +113,8 @@ class _Run:
         if file is None:
             return hold_out(examples, self.options.held_out, self.options.seed)
         held = read_examples(file)
+        if groups_of(held.items).max() == 0:
+            raise UsageError(f"The examples in {file} all hang together by texts they share; no interval can be told.")
         training = without_texts_of(examples, held)
         if lost := len(examples) - len(training):
             self.progress.note(f"{lost:,} examples share a text with those in {file}; they are not trained on.")
