@@ -49,7 +49,7 @@ scores: $(VENV)/.installed-dev
 torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_cross_architectures.py \
-	 tests/encoders/test_transformer.py
+	 tests/encoders/test_transformer.py tests/finetune
 
 # Against a real server, which OPENSEARCH_URL names; docs/opensearch.md says how to start one.
 opensearch: $(VENV)/.installed-dev

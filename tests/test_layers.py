@@ -14,14 +14,15 @@ ROOT = Path(__file__).parents[1] / "src" / "knowscape"
 HEIGHT = {
     "cli": 8, "comparison": 7, "growth": 7, "repair": 7, "build": 6, "compression": 6, "diagnosis": 6, "evaluation": 6,
     "export": 6, "labels": 6, "merge": 6, "page": 6, "atlas": 5, "indexing": 4, "check": 3, "embedding": 3,
-    "placement": 3, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "search": 2,
+    "placement": 3, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
+    "search": 2,
     "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": ("encoders/", "search/compressed.py"),
-    "torch": ("encoders/transformer.py", "encoders/cross_transformer.py"),
+    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": ("encoders/", "search/compressed.py", "finetune/checkpoints.py"),
+    "torch": ("encoders/transformer.py", "encoders/cross_transformer.py", "finetune/training.py"),
     "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py",
     "faiss": ("maps/neighbours.py", "search/dense.py", "search/codes.py"), "openTSNE": "maps/",

@@ -15,6 +15,7 @@ def main() -> None:
     import knowscape.cli.compress
     import knowscape.cli.doctor
     import knowscape.cli.evaluate
+    import knowscape.cli.finetune
     import knowscape.cli.growth
     import knowscape.cli.knowledge
     import knowscape.cli.labels

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, prompted, run_batches
 from knowscape.encoders.positions import room_for, token_starts, uncut
 from knowscape.encoders.spec import EncoderSpec
-from knowscape.errors import DeviceLostError, MissingExtraError, UsageError
+from knowscape.errors import DeviceLostError, KnowscapeError, MissingExtraError, UsageError, first_line
 
 __all__ = [
     "BATCH_TOKENS",
@@ -22,6 +22,7 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "load_model",
+    "load_trainable",
 ]
 
 # Padded tokens in one batch, to begin with: what memory does not hold is halved.
@@ -207,6 +208,30 @@ def available_devices() -> list[str]:
     if torch.backends.mps.is_available():
         devices.append("mps")
     return [*devices, "cpu"]
+
+
+def load_trainable(spec: EncoderSpec, folder: Path, device: str = "auto") -> Any:
+    """Return a SentenceTransformer in fp32 that computes and says of itself what the spec says, to be trained.
+
+    Nothing is fetched, and no code of the model's own is run.  The errors are those of TransformerEncoder.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    chosen = choose_device(device)
+    try:
+        steps = _steps(load_model(folder, chosen, "f32", trust_remote_code=False), spec, folder)
+    except KnowscapeError:
+        raise
+    except Exception as error:  # transformers raises many kinds for a file that it cannot read
+        raise UsageError(f"{folder} holds no model that torch can read: {first_line(error)}") from error
+    steps[0].max_seq_length = spec.max_tokens
+    return SentenceTransformer(
+        modules=[*steps, *([Normalize()] if spec.normalised else [])],
+        device=chosen,
+        prompts={"query": spec.query_prompt, "document": spec.document_prompt},
+        similarity_fn_name=spec.similarity,
+    )
 
 
 def choose_device(device: str) -> str:
