@@ -21,7 +21,8 @@ HEIGHT = {
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/", "tokenizers": "encoders/", "safetensors": ("encoders/", "search/compressed.py", "finetune/checkpoints.py"),
+    "openvino": "encoders/", "tokenizers": "encoders/",
+    "safetensors": ("encoders/", "search/compressed.py", "finetune/checkpoints.py"),
     "torch": ("encoders/transformer.py", "encoders/cross_transformer.py", "finetune/training.py"),
     "sentence_transformers": "encoders/transformer.py",
     "huggingface_hub": "encoders/weights.py",

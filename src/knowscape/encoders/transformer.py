@@ -220,7 +220,9 @@ def load_trainable(spec: EncoderSpec, folder: Path, device: str = "auto") -> Any
 
     chosen = choose_device(device)
     try:
-        steps = _steps(load_model(folder, chosen, "f32", trust_remote_code=False), spec, folder)
+        steps = _steps(
+            load_model("SentenceTransformer", folder, chosen, precision="f32", trust_remote_code=False), spec, folder
+        )
     except KnowscapeError:
         raise
     except Exception as error:  # transformers raises many kinds for a file that it cannot read
