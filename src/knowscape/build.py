@@ -139,9 +139,12 @@ def put_questions(folder: AtlasFolder, questions: Sequence[Question]) -> None:
 
 
 def embed_corpus(
-    atlas: Atlas, model: str, options: EmbedOptions = EmbedOptions(), *, progress: Progress = SILENT
+    atlas: Atlas, model: str, options: EmbedOptions = EmbedOptions(), *, usual: bool = True, progress: Progress = SILENT
 ) -> Embedded:
-    """Embed every document and question that has no vector under this model yet; what befell the documents."""
+    """Embed every document and question that has no vector under this model yet; what befell the documents.
+
+    The model becomes the atlas's usual one, unless `usual` is False and it has one.
+    """
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
@@ -167,7 +170,8 @@ def embed_corpus(
             "device": options.engine.device, "batch_tokens": options.engine.batch_tokens,
         }  # fmt: skip
     models = {**info.get("models", {}), spec.name: spec.fingerprint}
-    folder.update({"models": models, "model": spec.name, "runs": runs})
+    chosen = spec.name if usual else info.get("model", spec.name)
+    folder.update({"models": models, "model": chosen, "runs": runs})
     return found
 
 

@@ -140,7 +140,7 @@ def _asked(
     """Return the user's queries, judged or not, or else titles; `every` are the ids of all documents of the atlas."""
     if options.queries is None:
         return _titles(corpus, options.titles, encoder, progress)
-    queries = read_queries(options.queries) if options.queries.suffix == ".jsonl" else _plain(options.queries)
+    queries = read_queries(options.queries)
     if options.judgements is None:
         about = f"{len(queries):,} queries of {options.queries}, judged by the exact search"
         return Asked(_encoded(list(queries.values()), encoder, progress), about + _doubt(len(queries)))
@@ -203,15 +203,3 @@ def _doubt(count: int) -> str:
 def _encoded(texts: list[str], encoder: Encoder, progress: Progress) -> NDArray[np.float32]:
     vectors = encode_all(encoder.encode_queries, texts, name="Queries", progress=progress)
     return comparable(vectors, encoder.spec.similarity)
-
-
-def _plain(path: Path) -> dict[str, str]:
-    """Return the lines of a text file that are not empty, by their number."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as text with a query on each line: {error}.") from error
-    found = {f"{number}": line.strip() for number, line in enumerate(lines, start=1) if line.strip()}
-    if not found:
-        raise UsageError(f"{path} holds no query. Each line of it is one, or it is a .jsonl of BEIR's form.")
-    return found

@@ -13,6 +13,7 @@ __all__ = [
     "DamageError",
     "DeviceLostError",
     "Fault",
+    "GateError",
     "KnowscapeError",
     "MissingExtraError",
     "StorageError",
@@ -119,6 +120,16 @@ class WorseMapError(UsageError):
         super().__init__(
             f"The new map keeps {new} of the articles' 10 nearest neighbours, the one that is there {old}; that one "
             f"stays. To replace it all the same, type the options again with: knowscape map {atlas} --force"
+        )
+
+
+class GateError(KnowscapeError):
+    """A model does not pass the gate that a change of models has; the index that answers stays."""
+
+    def __init__(self, new: str, old: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{new} does not pass: {'; '.join(reasons)}. {old} goes on answering. Try other queries (--queries), "
+            "switch all the same (--force), or remove what was prepared: --rollback"
         )
 
 

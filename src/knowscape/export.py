@@ -41,7 +41,7 @@ def export_atlas(
     format.
     """
     if form not in FORMATS:
-        raise UsageError(f"There is no format {form!r}. Accepted: {', '.join(FORMATS)}.")
+        raise UsageError(f"There is no format {form!r}. Accepted: {', '.join(FORMATS)}, opensearch.")
     name, _ = atlas.model(model)
     if form == "npy":
         vectors = atlas.vectors(name)

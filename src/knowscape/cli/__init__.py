@@ -20,6 +20,7 @@ def main() -> None:
     import knowscape.cli.knowledge
     import knowscape.cli.labels
     import knowscape.cli.merge
+    import knowscape.cli.migrate
     import knowscape.cli.models
     import knowscape.cli.search  # noqa: F401
     from knowscape.characters import printable

@@ -190,7 +190,9 @@ def inspect(
 def export(
     atlas: AtlasPath,
     out: Out,
-    format: Annotated[str, typer.Option(help="parquet, npy, jsonl or grid.")] = "parquet",
+    format: Annotated[
+        str, typer.Option(help="parquet, npy, jsonl, grid; or opensearch, -o being an alias.")
+    ] = "parquet",
     model: Annotated[str | None, typer.Option(help="Whose vectors; the last one's by default.")] = None,
     grid: Annotated[int, typer.Option(min=1, max=1000, help="For --format grid: cells along each side.")] = 40,
     nearest: Annotated[int, typer.Option(min=1, max=100, help="For --format grid: articles that a cell names.")] = 10,
@@ -199,6 +201,12 @@ def export(
     """Write places, regions, quality and vectors, one row per document and question; or a grid of labels."""
     from knowscape.export import GridOptions, export_atlas
 
+    if format == "opensearch":
+        from knowscape.sites import load_server
+
+        changed = load_server(_open(atlas), str(out), progress=_progress())
+        show({"index": str(out), **asdict(changed)}, as_json=json)
+        return
     rows = export_atlas(_open(atlas), format, out, model=model, grid=GridOptions(grid, nearest))
     show({"out": str(out), "rows": rows}, as_json=json)
 

@@ -9,7 +9,7 @@ import typer
 from knowscape.cli.app import AtlasPath, Device, Json, app
 from knowscape.cli.output import show
 
-__all__: list[str] = []
+__all__ = ["Alias", "ModelPlaces", "index_options"]
 
 _WIDTH, _BEFORE = 240, 60
 
@@ -19,6 +19,12 @@ Mode = Annotated[str, typer.Option(help="hybrid, dense (by meaning) or lexical (
 Filters = Annotated[list[str], typer.Option("--filter", help='On metadata: "year >= 2000"; as often as you like.')]
 ModelPlaces = Annotated[list[str], typer.Option("--model-at", help="Where a model is that the catalogue lacks.")]
 Whose = Annotated[str | None, typer.Option(help="Whose vectors; the last model's by default.")]
+Alias = Annotated[
+    str | None, typer.Option("--index", metavar="ALIAS", help="An index on the OpenSearch server of OPENSEARCH_URL.")
+]
+Rerank = Annotated[bool, typer.Option("--rerank", help="Put the best hundred in order by a cross-encoder.")]
+Reranker = Annotated[str | None, typer.Option(help="Which one; knowscape models --rerank shows those known by name.")]
+Seconds = Annotated[float | None, typer.Option("--rerank-seconds", min=0, help="Re-rank no longer than this.")]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Make it anew, whatever is there.")]
 
 
@@ -35,7 +41,7 @@ def index(
     from dataclasses import asdict
 
     opened, progress = _open(atlas)
-    changed = opened.index(model, options=_options(model_at, device), rebuild=rebuild, progress=progress)
+    changed = opened.index(model, options=index_options(model_at, device), rebuild=rebuild, progress=progress)
     found = opened.searcher(model_at)
     about = {"atlas": str(atlas), "model": found.spec.name, "documents": found.count()}
     show({**about, **asdict(changed)}, as_json=json)
@@ -48,19 +54,38 @@ def search(
     k: Count = 10,
     mode: Mode = "hybrid",
     filter: Filters = [],  # noqa: B006 - typer reads it, nobody changes it
+    rerank: Rerank = False,
+    reranker: Reranker = None,
+    rerank_seconds: Seconds = None,
+    index: Alias = None,
     model_at: ModelPlaces = [],  # noqa: B006 - typer reads it, nobody changes it
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Search the articles of an atlas by words and by meaning; the index is made, or brought up to date, first."""
+    from dataclasses import replace
+
+    from knowscape.encoders.cross import load_cross_encoder
+    from knowscape.encoders.cross_catalogue import DEFAULT_CROSS_ENCODER
     from knowscape.search.filters import Filter
     from knowscape.search.index import SearchOptions
+    from knowscape.search.rerank import RerankOptions
+    from knowscape.search.rerank import rerank as reranked
+    from knowscape.sites import on_server
 
     options = SearchOptions(k=k, mode=mode, filters=tuple(map(Filter.parse, filter)))
     opened, progress = _open(atlas)
-    opened.index(options=_options(model_at, device), progress=progress)
-    found = opened.searcher(model_at)
-    hits = found.search(query, options)
+    if index is None:
+        opened.index(options=index_options(model_at, device), progress=progress)
+        searched = opened.searcher(model_at)
+    else:
+        searched = on_server(index, model_at)
+    if rerank or reranker:
+        again = RerankOptions(seconds=rerank_seconds)
+        found = searched.search(query, replace(options, k=max(k, again.depth)))
+        hits = reranked(found, query, load_cross_encoder(reranker or DEFAULT_CROSS_ENCODER), k=k, options=again)
+    else:
+        hits = searched.search(query, options)
     if json:
         show({"query": query, "mode": mode, "hits": [hit.to_json() for hit in hits]}, as_json=True)
         return
@@ -77,7 +102,7 @@ def _open(atlas: Path) -> Any:
     return open_atlas(atlas), progress_for()
 
 
-def _options(models: list[str], device: str) -> Any:
+def index_options(models: list[str], device: str) -> Any:
     from knowscape.embedding import EmbedOptions
     from knowscape.encoders.load import EngineOptions
     from knowscape.indexing import IndexOptions

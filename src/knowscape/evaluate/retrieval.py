@@ -53,8 +53,14 @@ def read_retrieval(folder: Path) -> RetrievalSet:
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """Return the queries of a queries.jsonl by id; the errors are those of `read_retrieval`."""
-    return _texts(path, _QUERY_LINE)[0]
+    """Return the queries of a .jsonl of BEIR's form by id, or the lines of another file by their number.
+
+    The errors are those of `read_retrieval`.
+    """
+    if path.suffix == ".jsonl":
+        return _texts(path, _QUERY_LINE)[0]
+    lines = (line.strip() for _, line in numbered_lines(path, "Each line is a query, or the file is a .jsonl"))
+    return {f"{number}": line for number, line in enumerate(lines, start=1)}
 
 
 def read_judgements(

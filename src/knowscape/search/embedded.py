@@ -30,7 +30,7 @@ class EmbeddedIndex:
 
     def __init__(self, generations: Generations, load: LoadEncoder) -> None:
         self._generations, self._load = generations, load
-        self._lock = Lock()
+        self._lock, self._opening = Lock(), Lock()
         self._stamp, self._opened = self._open()
 
     def _open(self) -> tuple[tuple[int, int], Opened]:
@@ -43,7 +43,9 @@ class EmbeddedIndex:
             try:
                 generation = self._generations.current()
                 if generation is not None:
-                    return stamp, Opened.of(generation)
+                    known = self._opened if hasattr(self, "_opened") else None
+                    same = known is not None and known.generation.name == generation.name
+                    return stamp, known if known is not None and same else Opened.of(generation)
             except (FileNotFoundError, DamageError) as error:
                 if self._generations.stamp() != stamp:
                     continue
@@ -52,14 +54,17 @@ class EmbeddedIndex:
                 raise DamageError(damage(self._generations.folder, f"is not complete: {error}", "missing")) from error
 
     def _fresh(self) -> Opened:
-        """Return what answers now."""
-        if self._generations.stamp() != self._stamp:
-            with self._lock:
-                if self._generations.stamp() != self._stamp:
-                    stamp, opened = self._open()
-                    if opened.spec == self._opened.spec:
-                        opened.encoder.extend(self._opened.encoder)
-                    self._stamp, self._opened = stamp, opened
+        """Return what answers now; while one thread opens another generation, the others go on with this one."""
+        if self._generations.stamp() != self._stamp and self._opening.acquire(blocking=False):
+            try:
+                stamp, opened = self._open()
+                if opened.spec == self._opened.spec:
+                    opened.encoder.extend(self._opened.encoder)
+                elif self._opened.encoder:
+                    opened.encoder.append(self._encoder(opened.spec))
+                self._stamp, self._opened = stamp, opened
+            finally:
+                self._opening.release()
         return self._opened
 
     @property
@@ -91,15 +96,18 @@ class EmbeddedIndex:
         """Return float32[dimension] by the encoder of the generation that is going to answer."""
         with self._lock:
             if not opened.encoder:
-                encoder, spec = self._load(opened.spec), opened.spec
-                if encoder.spec.fingerprint != spec.fingerprint:
-                    raise UsageError(
-                        f"The index has vectors of {spec.name} ({spec.fingerprint:.8}); a query embedded by "
-                        f"{encoder.spec.name} ({encoder.spec.fingerprint:.8}) cannot be compared with them."
-                    )
-                opened.encoder.append(encoder)
+                opened.encoder.append(self._encoder(opened.spec))
         found: NDArray[np.float32] = unit(opened.encoder[0].encode_queries([text]), opened.spec)[0]
         return found
+
+    def _encoder(self, spec: EncoderSpec) -> Encoder:
+        encoder = self._load(spec)
+        if encoder.spec.fingerprint != spec.fingerprint:
+            raise UsageError(
+                f"The index has vectors of {spec.name} ({spec.fingerprint:.8}); a query embedded by "
+                f"{encoder.spec.name} ({encoder.spec.fingerprint:.8}) cannot be compared with them."
+            )
+        return encoder
 
     def close(self) -> None:
         for encoder in self._opened.encoder:

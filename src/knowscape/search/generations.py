@@ -1,8 +1,8 @@
 """Finished states of an index, one beside the other: made apart, then taken for the current one in a single step.
 
 A generation is a folder `g-<n>` of files that never change, with their digests in its `index.json`; what two
-generations have in common is the same file under two names.  `current.json` names the one that answers, and the one
-before it where that was of another model.
+generations have in common is the same file under two names.  `current.json` names the one that answers, the one
+before it where that was of another model, and the next one where a change of the model is under way.
 """
 
 import os
@@ -51,8 +51,12 @@ class Generations:
         return self._named("current")
 
     def previous(self) -> Generation | None:
-        """Return the one that `roll_back` would go back to, None where there is none."""
+        """Return the one that answered before the model was changed, None where there is none."""
         return self._named("previous")
+
+    def staged(self) -> Generation | None:
+        """Return the one that is to answer next, None where no change of the model is under way."""
+        return self._named("next")
 
     def stamp(self) -> tuple[int, int] | None:
         """Return what changes whenever another generation becomes the current one; None where there is none."""
@@ -95,8 +99,17 @@ class Generations:
         return Generation(self.folder / name, dict(about), files)
 
     def switch(self, to: Generation, *, keep: Generation | None) -> None:
-        """Let `to` answer from now on; `keep` is what `roll_back` goes back to, all others vanish."""
-        names = {"current": to.name, "previous": keep.name if keep else None}
+        """Let `to` answer from now on; `keep` is what can be gone back to, and all but these and the next vanish."""
+        staged = self._names().get("next")
+        self._name(to.name, keep.name if keep else None, staged if staged != to.name else None)
+
+    def stage(self, generation: Generation | None) -> None:
+        """Keep a generation that is to answer next, None for none any more; the one that was kept before vanishes."""
+        names = self._names()
+        self._name(names.get("current"), names.get("previous"), generation.name if generation else None)
+
+    def _name(self, current: str | None, previous: str | None, following: str | None) -> None:
+        names = {"current": current, "previous": previous, "next": following}
         write_signed(self.folder / _CURRENT, names)
         self._prune()
 
@@ -108,7 +121,7 @@ class Generations:
         """Return what is wrong with the generations that are named, an empty list where all is well."""
         faults = []
         try:
-            named = [self.current(), self.previous()]
+            named = [self.current(), self.previous(), self.staged()]
         except DamageError as error:
             return [error.fault] if error.fault else []
         for one in filter(None, named):
@@ -141,7 +154,7 @@ class Generations:
         if not path.exists():
             return {}
         found = read_signed(path)
-        return {key: found.get(key) for key in ("current", "previous")}
+        return {key: found.get(key) for key in ("current", "previous", "next")}
 
     def _named(self, which: str) -> Generation | None:
         name = self._names().get(which)

@@ -34,9 +34,11 @@ from knowscape.search.opensearch_load import load, unit
 from knowscape.search.opensearch_server import Server, ServerError
 from knowscape.search.query import Query, parse_query
 
-__all__ = ["OpenSearchIndex", "Stored", "create", "delete", "indices", "point", "pointed", "stored"]
+__all__ = ["OpenSearchIndex", "Stored", "create", "delete", "indices", "point", "pointed", "previous", "stored"]
 
 _FORMAT = 1
+# What the second alias has behind the first one's name.
+_BEFORE = ".before"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _LARGEST_RANK_CONSTANT = 10_000
 # From 2.19 the server has both of our fusions.
@@ -110,13 +112,26 @@ def pointed(server: Server, alias: str) -> str | None:
     return found[0]
 
 
+def previous(server: Server, alias: str) -> str | None:
+    """Return the index that an alias pointed at before, None where that was not kept."""
+    return pointed(server, f"{alias}{_BEFORE}")
+
+
 def point(server: Server, alias: str, index: str) -> None:
-    """Point an alias at an index instead of where it pointed, in one step that every search sees whole."""
-    chosen, before = stored(server, index), pointed(server, alias)
+    """Point an alias at an index instead of where it pointed, in one step that every search sees whole.
+
+    A second alias then says where it pointed.
+    """
+    chosen, before, oldest = stored(server, index), pointed(server, alias), previous(server, alias)
     if before == chosen.name:
         return
-    leave = [{"remove": {"index": before, "alias": alias, "must_exist": True}}] if before else []
-    actions = [*leave, {"add": {"index": chosen.name, "alias": alias}}]
+    actions: list[dict[str, Any]] = []
+    for name, other in ((alias, before), (f"{alias}{_BEFORE}", oldest)):
+        if other:
+            actions.append({"remove": {"index": other, "alias": name, "must_exist": True}})
+    actions.append({"add": {"index": chosen.name, "alias": alias}})
+    if before:
+        actions.append({"add": {"index": before, "alias": f"{alias}{_BEFORE}"}})
     server.ask("POST", "/_aliases", {"actions": actions}, patience=0)
 
 
