@@ -110,7 +110,8 @@ def roll_back(
 ) -> Migrated:
     """Undo a change of models: what was prepared is removed or, after the switch, what answered before answers again.
 
-    It is brought up to date first.  Raises UsageError where there is nothing to undo.
+    It is brought up to date first, and what is gone back from stays beside it, so that a change to it is quick; called
+    once more this removes that.  Raises UsageError where there is nothing to undo.
     """
     now = site.spec()
     before, staged = site.previous(), site.staged()
@@ -120,7 +121,7 @@ def roll_back(
     if before is None:
         raise UsageError(f"{now.name} has answered from the start: there is nothing to go back to.")
     _catch_up(atlas, before.name, before, site, options=options, progress=progress, back=True)
-    site.switch()
+    site.switch(back=True)
     return Migrated(now.name, before.name, len(atlas.corpus))
 
 

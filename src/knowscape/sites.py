@@ -43,8 +43,11 @@ class Site(Protocol):
     def search(self, *, staged: bool) -> Search:
         """Return what searches in what answers, or in what is to answer next."""
 
-    def switch(self) -> None:
-        """Let what was prepared answer from now on, in one step; what answered until now is kept."""
+    def switch(self, *, back: bool = False) -> None:
+        """Let what was prepared answer from now on, in one step; what answered until now is kept.
+
+        It is kept as what answered before or, where it goes `back`, as what is to answer next.
+        """
 
     def abandon(self) -> None:
         """Remove what is to answer next."""
@@ -101,12 +104,15 @@ class EmbeddedSite:
 
         return search
 
-    def switch(self) -> None:
+    def switch(self, *, back: bool = False) -> None:
         with self._generations.writing():
             found = self._generations.staged()
             if found is None:
                 raise UsageError(f"{self._where} has no index that is to answer next.")
-            self._generations.switch(found, keep=self._current())
+            if back:
+                self._generations.switch_back(found)
+            else:
+                self._generations.switch(found, keep=self._current())
 
     def abandon(self) -> None:
         with self._generations.writing():
@@ -161,14 +167,14 @@ class OpenSearchSite:
         index: SearchIndex = OpenSearchIndex(self._server, name, self._load(stored(self._server, name).spec))
         return lambda query, k: index.search(query, SearchOptions(k))
 
-    def switch(self) -> None:
-        found = self._staged() or previous(self._server, self._alias)
+    def switch(self, *, back: bool = False) -> None:
+        oldest = previous(self._server, self._alias)
+        found = oldest if back else self._staged()
         if found is None:
             raise UsageError(f"{self._alias} has no index that is to answer next.")
-        oldest = previous(self._server, self._alias)
-        point(self._server, self._alias, found)
-        if oldest not in (None, found):
-            delete(self._server, str(oldest))
+        point(self._server, self._alias, found, keep=not back)
+        if oldest is not None and not back:
+            delete(self._server, oldest)
 
     def abandon(self) -> None:
         found = self._staged()

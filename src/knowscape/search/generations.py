@@ -103,6 +103,10 @@ class Generations:
         staged = self._names().get("next")
         self._name(to.name, keep.name if keep else None, staged if staged != to.name else None)
 
+    def switch_back(self, to: Generation) -> None:
+        """Let `to` answer from now on, and keep what answered until now as what is to answer next."""
+        self._name(to.name, None, self._names().get("current"))
+
     def stage(self, generation: Generation | None) -> None:
         """Keep a generation that is to answer next, None for none any more; the one that was kept before vanishes."""
         names = self._names()

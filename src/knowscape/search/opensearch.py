@@ -117,10 +117,10 @@ def previous(server: Server, alias: str) -> str | None:
     return pointed(server, f"{alias}{_BEFORE}")
 
 
-def point(server: Server, alias: str, index: str) -> None:
+def point(server: Server, alias: str, index: str, *, keep: bool = True) -> None:
     """Point an alias at an index instead of where it pointed, in one step that every search sees whole.
 
-    A second alias then says where it pointed.
+    A second alias then says where it pointed, unless `keep` is False.
     """
     chosen, before, oldest = stored(server, index), pointed(server, alias), previous(server, alias)
     if before == chosen.name:
@@ -130,7 +130,7 @@ def point(server: Server, alias: str, index: str) -> None:
         if other:
             actions.append({"remove": {"index": other, "alias": name, "must_exist": True}})
     actions.append({"add": {"index": chosen.name, "alias": alias}})
-    if before:
+    if before and keep:
         actions.append({"add": {"index": before, "alias": f"{alias}{_BEFORE}"}})
     server.ask("POST", "/_aliases", {"actions": actions}, patience=0)
 
