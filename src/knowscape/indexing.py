@@ -136,14 +136,15 @@ def make_passages(
     bad = store.quarantine()
     rows = np.array([row for row, digest in enumerate(corpus.text_digests) if digest not in bad], np.int64)
     embedded = corpus.without(bad) if bad else corpus
-    with closing(encoder_of(spec, (place,))) as encoder:
-        documents, spans = split(embedded, encoder, options.chunks or ChunkOptions(_PASSAGE), progress=progress)
+    documents, spans = _cut(embedded, spec, place, options, progress=progress)
     counts = np.bincount(documents, minlength=len(embedded))
-    vectors = np.empty((len(documents), spec.dimension), np.float32)
     whole = counts[documents] == 1
     digests = embedded.text_digests
-    vectors[whole] = store.read([digests[document] for document in documents[whole].tolist()])
-    if not whole.all():
+    if whole.all():
+        vectors = store.read(digests)
+    else:
+        vectors = np.empty((len(documents), spec.dimension), np.float32)
+        vectors[whole] = store.read([digests[document] for document in documents[whole].tolist()])
         pieces = [
             embedded.texts[document][start:end]
             for document, (start, end) in zip(documents[~whole].tolist(), spans[~whole].tolist(), strict=True)
@@ -152,6 +153,14 @@ def make_passages(
         vectors[np.flatnonzero(~whole)[has]] = found
         whole[~whole] = has  # a piece that cannot be embedded is left out
     return Passages(rows[documents[whole]], spans[whole], vectors if whole.all() else vectors[whole]), spec
+
+
+def _cut(
+    corpus: Corpus, spec: EncoderSpec, place: str, options: IndexOptions, *, progress: Progress
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the passages of all texts, as `split` does; the model is gone from memory when this returns."""
+    with closing(encoder_of(spec, (place,))) as encoder:
+        return split(corpus, encoder, options.chunks or ChunkOptions(_PASSAGE), progress=progress)
 
 
 def _embedded(

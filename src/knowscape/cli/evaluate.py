@@ -16,6 +16,7 @@ __all__ = ["evaluation"]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="corpus.jsonl, queries.jsonl and qrels.tsv, as in BEIR.")]
 Mode = Annotated[str | None, typer.Option(help="How to search: hybrid, dense or lexical.")]
 SearchModel = Annotated[str | None, typer.Option(help="The model to search with, as everywhere.")]
+Asked = Annotated[Path | None, typer.Option("--queries", help="Ask these, of the same ids: in another language, say.")]
 Measures = Annotated[str | None, typer.Option(help="With commas: ndcg, mrr, map, recall or precision, each @K.")]
 WriteRun = Annotated[
     Path | None, typer.Option("--run", metavar="OUT", dir_okay=False, help="Write what was found, in TREC's form.")
@@ -33,6 +34,7 @@ def retrieval(
     folder: Folder,
     mode: Mode = None,
     model: SearchModel = None,
+    queries: Asked = None,
     measures: Measures = None,
     run: WriteRun = None,
     from_run: ReadRun = None,
@@ -51,7 +53,7 @@ def retrieval(
         raise typer.BadParameter("a run that is there is not searched for: leave out --mode, --model and --run")
     require_library()
     chosen = parse_measures(measures or ",".join(map(str, DEFAULT_MEASURES)))
-    data = read_retrieval(folder)
+    data = read_retrieval(folder, queries)
     if run is not None:
         check_ids([*data.queries, *data.documents])
     others = {str(path): evaluate_retrieval(data, read_run(path), chosen) for path in against}

@@ -37,8 +37,10 @@ class RetrievalSet:
     titles: dict[str, str] = field(default_factory=dict)
 
 
-def read_retrieval(folder: Path) -> RetrievalSet:
+def read_retrieval(folder: Path, asked: Path | None = None) -> RetrievalSet:
     """Return the data in a folder of BEIR's layout; title and text are joined by a space.
+
+    `asked` has other queries under the same ids, in another language, say.
 
     Raises UsageError, with file and line, for a missing or empty file, a line that is not as it should be, an id that
     comes twice, and a judgement about a query or a document that is not there.
@@ -46,8 +48,9 @@ def read_retrieval(folder: Path) -> RetrievalSet:
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. It should hold corpus.jsonl, queries.jsonl and qrels.tsv.")
     documents, titles = _texts(folder / "corpus.jsonl", _CORPUS_LINE)
-    queries = read_queries(folder / "queries.jsonl")
-    named = str(folder / "queries.jsonl"), str(folder / "corpus.jsonl")
+    asked = asked or folder / "queries.jsonl"
+    queries = read_queries(asked)
+    named = str(asked), str(folder / "corpus.jsonl")
     grades = read_judgements(_qrels(folder), queries, documents, named)
     return RetrievalSet(documents, {name: queries[name] for name in grades}, grades, titles)
 
