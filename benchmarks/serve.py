@@ -1,9 +1,10 @@
-"""The server under load: clients that search without a pause, how many answers a second they get, how late, and whether all.
+"""The server under load: clients that search without a pause; how many answers they get, how late, and whether all.
 
     python benchmarks/serve.py ATLAS QUESTIONS [--clients 16] [--seconds 60]
 
-ATLAS is an embedded atlas, QUESTIONS a file of quiz questions, which the clients ask in turns, each over a connection of
-its own that stays open.  Server and clients are two processes on the same cores; the index is made before the clock starts.
+ATLAS is an embedded atlas, QUESTIONS a file of quiz questions, which the clients ask in turns, each over a connection
+of its own that stays open.  Server and clients are two processes on the same cores; the index is made before the clock
+starts.
 """
 
 import argparse
@@ -94,9 +95,8 @@ def main() -> None:
             server.wait()
     cuts = quantiles([seconds for seconds, _ in told], n=100)
     errors = sum(code != 200 for _, code in told)
-    print(
-        f"{options.clients} clients, {options.seconds:.0f} s: {len(told) / options.seconds:.0f} answers/s, {errors} errors"
-    )
+    rate = len(told) / options.seconds
+    print(f"{options.clients} clients, {options.seconds:.0f} s: {rate:.0f} answers/s, {errors} errors")
     print(f"  p50 {1000 * cuts[49]:.0f} ms, p99 {1000 * cuts[98]:.0f} ms; server {peak:.2f} GB")
 
 

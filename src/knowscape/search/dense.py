@@ -59,7 +59,7 @@ class DenseIndex:
                 return rows, near
         else:
             rows = self._candidates(query, max(_CANDIDATES * k, _LEAST_CANDIDATES), allowed)
-        scores = self.scores(query, rows) if len(rows) < len(self) else self._all_scores(query)
+        scores = self.scores(query, rows) if len(rows) < len(self) else self._all_scores(query)[rows]
         best = np.argpartition(-scores, k - 1)[:k] if k < len(rows) else np.arange(len(rows))
         best = best[np.lexsort((rows[best], -scores[best]))]
         return rows[best], scores[best]

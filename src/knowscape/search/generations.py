@@ -100,7 +100,7 @@ class Generations:
 
     def switch(self, to: Generation, *, keep: Generation | None) -> None:
         """Let `to` answer from now on; `keep` is what can be gone back to, and all but these and the next vanish."""
-        staged = self._names().get("next")
+        staged = self._readable_names().get("next")
         self._name(to.name, keep.name if keep else None, staged if staged != to.name else None)
 
     def switch_back(self, to: Generation) -> None:
@@ -152,6 +152,13 @@ class Generations:
             and path.name not in named
             and (_NAME.fullmatch(path.name) or path.name.startswith(".tmp-"))
         )
+
+    def _readable_names(self) -> dict[str, str | None]:
+        """Return what is named; nothing where that cannot be read, since it is going to be replaced."""
+        try:
+            return self._names()
+        except DamageError:
+            return {}
 
     def _names(self) -> dict[str, str | None]:
         path = self.folder / _CURRENT
