@@ -120,7 +120,8 @@ def test_a_document_without_a_vector_is_found_by_its_words(tmp_path: Path, monke
 
     atlas = small_atlas(tmp_path / "a.atlas", page=False)
     monkeypatch.setattr("knowscape.indexing.find_again", lambda *_, **__: ("by-hand", SPEC))
-    monkeypatch.setattr("knowscape.indexing.encoder_of", lambda *_: Fake())
+    monkeypatch.setattr("knowscape.indexing.find_model", lambda *_: (SPEC, tmp_path))
+    monkeypatch.setattr("knowscape.indexing.load_tokens", lambda *_: Fake())
     atlas.index()
     hits = atlas.searcher().search('"Thing 39"', SearchOptions(mode="lexical"))
     assert [hit.id for hit in hits] == ["d39"]

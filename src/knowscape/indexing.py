@@ -13,7 +13,7 @@ from knowscape.corpus.chunking import ChunkOptions
 from knowscape.corpus.document import Corpus
 from knowscape.embed.run import Texts, embed
 from knowscape.embedding import EmbedOptions, executor_for
-from knowscape.encoders.load import find_again, find_model, start_encoder
+from knowscape.encoders.load import find_again, find_model, load_tokens, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import DamageError, UsageError
 from knowscape.files import sha256_text
@@ -136,7 +136,8 @@ def make_passages(
     bad = store.quarantine()
     rows = np.array([row for row, digest in enumerate(corpus.text_digests) if digest not in bad], np.int64)
     embedded = corpus.without(bad) if bad else corpus
-    documents, spans = _cut(embedded, spec, place, options, progress=progress)
+    tokens, chunks = load_tokens(*find_model(place)), options.chunks or ChunkOptions(_PASSAGE)
+    documents, spans = split(embedded, tokens, chunks, progress=progress)
     counts = np.bincount(documents, minlength=len(embedded))
     whole = counts[documents] == 1
     digests = embedded.text_digests
@@ -153,14 +154,6 @@ def make_passages(
         vectors[np.flatnonzero(~whole)[has]] = found
         whole[~whole] = has  # a piece that cannot be embedded is left out
     return Passages(rows[documents[whole]], spans[whole], vectors if whole.all() else vectors[whole]), spec
-
-
-def _cut(
-    corpus: Corpus, spec: EncoderSpec, place: str, options: IndexOptions, *, progress: Progress
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the passages of all texts, as `split` does; the model is gone from memory when this returns."""
-    with closing(encoder_of(spec, (place,))) as encoder:
-        return split(corpus, encoder, options.chunks or ChunkOptions(_PASSAGE), progress=progress)
 
 
 def _embedded(

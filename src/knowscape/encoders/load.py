@@ -17,7 +17,7 @@ from knowscape.encoders.configuration import (
     with_digests,
 )
 from knowscape.encoders.devices import gpus
-from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.spec import Encoder, EncoderSpec, Tokens
 from knowscape.encoders.weights import fetch_repository, fetch_weights
 from knowscape.errors import KnowscapeError, MissingExtraError, StorageError, UsageError, first_line
 from knowscape.progress import SILENT, Progress
@@ -29,6 +29,7 @@ __all__ = [
     "find_again",
     "find_model",
     "load_encoder",
+    "load_tokens",
     "locate",
     "on_gpu",
     "placed",
@@ -67,6 +68,16 @@ def load_encoder(name: str = DEFAULT_MODEL, *, device: str = "auto", progress: P
     """
     options = EngineOptions(device)
     return start_encoder(*find_model(name, progress=progress), options)
+
+
+def load_tokens(spec: EncoderSpec, folder: Path) -> Tokens:
+    """Return what knows the tokens of a spec's texts: for a model of the native engine its tokenizer, else itself."""
+    if engine_of(folder) != "native":
+        return start_encoder(spec, folder)
+    with blaming(folder):
+        from knowscape.encoders.positions import TokenizerFile
+
+        return TokenizerFile(spec, folder / "tokenizer.json")
 
 
 def start_encoder(spec: EncoderSpec, folder: Path, options: EngineOptions = EngineOptions()) -> Encoder:

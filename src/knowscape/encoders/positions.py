@@ -1,6 +1,7 @@
 """Where in a text each of its tokens begins, and how many a text may have, by a tokenizer that cuts nothing."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,29 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.spec import EncoderSpec
 
-__all__ = ["room_for", "token_starts", "uncut"]
+__all__ = ["TokenizerFile", "room_for", "token_starts", "uncut"]
 
 # Characters that are tokenised as one, and at once: what is known of a token takes some 200 bytes.
 _LONGEST, _AT_ONCE = 1 << 16, 1 << 20
+
+
+class TokenizerFile:
+    """The tokens of a model's texts by its tokenizer.json alone: the model itself is not loaded."""
+
+    def __init__(self, spec: EncoderSpec, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self.spec = spec
+        self._tokenizer = uncut(Tokenizer.from_file(str(path)))
+
+    @property
+    def room(self) -> int:
+        """How many tokens of its own a document may have so that nothing of it is cut."""
+        return room_for(self.spec, self._tokenizer)
+
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin, nothing cut, without special tokens."""
+        return token_starts(self._tokenizer, texts)
 
 
 def uncut(tokenizer: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CrossEncoder", "CrossSpec", "Encoder", "EncoderSpec"]
+__all__ = ["CrossEncoder", "CrossSpec", "Encoder", "EncoderSpec", "Tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class EncoderSpec:
         }
 
 
-class Encoder(Protocol):
-    """A loaded model."""
+class Tokens(Protocol):
+    """What knows the tokens of a model's texts."""
 
     @property
     def spec(self) -> EncoderSpec: ...
@@ -58,6 +58,16 @@ class Encoder(Protocol):
         The most that the model takes, less special tokens and those of the prompt for documents.
         """
 
+    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
+        """Return the characters at which the tokens of each text begin, int64[tokens], ascending.
+
+        Nothing is cut; neither special tokens nor a prompt are there.
+        """
+
+
+class Encoder(Tokens, Protocol):
+    """A loaded model."""
+
     def encode_documents(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension]; the same list gives the same bytes."""
 
@@ -66,12 +76,6 @@ class Encoder(Protocol):
 
     def token_counts(self, texts: list[str]) -> list[int]:
         """Return how many tokens each text has, after it is cut to the most that the model takes."""
-
-    def token_starts(self, texts: list[str]) -> list[NDArray[np.int64]]:
-        """Return the characters at which the tokens of each text begin, int64[tokens], ascending.
-
-        Nothing is cut; neither special tokens nor a prompt are there.
-        """
 
     def close(self) -> None:
         """End what is running in other threads soon; the encoder cannot be used again."""

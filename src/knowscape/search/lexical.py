@@ -16,7 +16,7 @@ __all__ = ["LexicalIndex", "Words", "highlights"]
 
 # A title's words count as if they stood so many times in the text as well.
 _TITLE_COUNTS = 2
-_HEAP = 128_000_000
+_HEAP = 64_000_000
 _LONGEST_WORD = 60
 # Up to so many documents that a filter leaves are named in the query; of more, hits are taken until enough are left.
 _NAMED = 20_000

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.chunking import ChunkOptions, chunk
 from knowscape.corpus.document import Corpus
-from knowscape.encoders.spec import Encoder
+from knowscape.encoders.spec import Tokens
 from knowscape.errors import UsageError
 from knowscape.progress import SILENT, Progress
 
@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 
 def split(
-    corpus: Corpus, encoder: Encoder, options: ChunkOptions = ChunkOptions(), progress: Progress = SILENT
+    corpus: Corpus, encoder: Tokens, options: ChunkOptions = ChunkOptions(), progress: Progress = SILENT
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the passages of all texts: rows of the corpus, int64[n] ascending, and spans of characters, int64[n, 2].
 
@@ -72,7 +72,7 @@ def _slices(rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> Iterator[NDA
     yield from (part for part in np.split(rows, np.flatnonzero(np.diff(numbers)) + 1) if len(part))
 
 
-def _cut(texts: list[str], encoder: Encoder, options: ChunkOptions, most: int) -> list[list[Span]]:
+def _cut(texts: list[str], encoder: Tokens, options: ChunkOptions, most: int) -> list[list[Span]]:
     """Return the passages of each text, in order; none has more than `most` tokens behind the prompt."""
     prompt = encoder.spec.document_prompt
     found: list[list[Span]] = [[] for _ in texts]

@@ -47,22 +47,26 @@ class VectorStore:
             raise KnowscapeError(f"{self.parts.folder} holds no vectors. Make them with: knowscape embed")
         about, wanted = self.parts.about(), pa.array(digests, pa.string()).dictionary_encode()
         found, has = list[NDArray[np.float32]](), np.zeros(len(wanted.dictionary), bool)
+        # The dictionary has the digests as they first come; a text that comes again is copied from there.
+        rows = wanted.indices.to_numpy()
+        first = np.unique(rows, return_index=True)[1]
 
         def take(part: Part) -> None:
             places, vectors = self._places(part, wanted.dictionary, about)
             if not found:
-                found.append(np.empty((len(has), vectors.shape[1]), np.float32))
-            found[0][places], has[places] = vectors, True
+                found.append(np.empty((len(rows), vectors.shape[1]), np.float32))
+            found[0][first[places]], has[places] = vectors, True
 
         self.parts.each(take)
-        rows = wanted.indices.to_numpy()
         missing = int((~has[rows]).sum())
         if missing or not found:
             raise KnowscapeError(
                 f"{missing:,} of {len(digests):,} texts have no vector in {self.parts.folder}. "
                 "Make them with: knowscape embed"
             )
-        return found[0] if np.array_equal(rows, np.arange(len(has))) else found[0][rows]
+        again = np.delete(np.arange(len(rows)), first)
+        found[0][again] = found[0][first[rows[again]]]
+        return found[0]
 
     def _places(
         self, part: Part, wanted: pa.Array, about: Mapping[str, Any]
