@@ -12,7 +12,8 @@ from knowscape.corpus.readers import read_corpus
 from knowscape.corpus.sample import sample_articles_path
 from knowscape.encoders.load import load_encoder
 from knowscape.errors import UsageError
-from knowscape.evaluate.retrieval import read_retrieval, retrieval_scores
+from knowscape.evaluate.retrieval import read_retrieval
+from knowscape.evaluate.scores import retrieval_scores
 
 CHOICES = "int8,binary+rescore4"
 
