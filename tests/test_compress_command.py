@@ -109,7 +109,7 @@ def test_what_cannot_be_planned_is_refused(knowscape: Run, atlas: Path, small_mo
         (lambda: PlanOptions(("int4",)), "Accepted: one of float32"),
         (lambda: PlanOptions(("pca64",)), "wants 64 dimensions; the vectors have 32"),
         (lambda: PlanOptions((), tmp_path / "empty.txt"), "is empty"),
-        (lambda: PlanOptions((), tmp_path / "none.txt"), "cannot be read"),
+        (lambda: PlanOptions((), tmp_path / "none.txt"), "no file"),
         (lambda: PlanOptions((), None, data / "qrels.tsv"), "--queries"),
         (lambda: PlanOptions((), tmp_path / "q.jsonl", tmp_path / "bad.tsv"), "no document 'nobody' in the atlas"),
         (lambda: PlanOptions(tolerance=2), "accepted is 0 to 1"),

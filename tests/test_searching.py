@@ -253,3 +253,11 @@ def test_many_may_search_at_a_time(atlas: Atlas) -> None:
     for thread in threads:
         thread.join()
     assert found == ["zoo"] * 8
+
+
+def test_a_server_that_stops_while_the_index_is_made_ends_at_once(atlas: Atlas) -> None:
+    service = SearchService(atlas)
+    service.start()
+    service.stop()
+    assert service.state == "making"
+    assert atlas.search("which animal eats krill", k=1)[0].id == "zoo"

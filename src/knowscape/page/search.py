@@ -1,7 +1,12 @@
-"""Searches behind the page: the index is made while the page is served already, and answers when it is ready."""
+"""Searches behind the page: the index is made while the page is served already, and answers when it is ready.
 
+It is made in a process of its own, which can be ended at any moment and takes no time from the server.
+"""
+
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from knowscape.atlas import Atlas
@@ -13,6 +18,7 @@ from knowscape.search.index import SearchOptions
 __all__ = ["SearchService"]
 
 _LONGEST_QUERY, _MOST_HITS, _MOST_FILTERS = 2000, 100, 20
+_INDEX = "from knowscape.cli import main; main()"
 _PARAMETERS = ("q", "k", "mode", "filter")
 
 
@@ -22,24 +28,46 @@ class SearchService:
     def __init__(self, atlas: Atlas, say: Callable[[str], object] = lambda _: None) -> None:
         self._atlas, self._say = atlas, say
         self._index: EmbeddedIndex | None = None
+        self._thread, self._lock = Thread(target=self.prepare, name="index"), Lock()
+        self._child: subprocess.Popen[str] | None = None
+        self._stopped = False
         self.state, self.reason = "making", ""
 
-    def start(self) -> Thread:
-        """Make the index, or bring it up to date, in a thread of its own, and load the model."""
-        thread = Thread(target=self.prepare, name="index", daemon=True)
-        thread.start()
-        return thread
+    def start(self) -> None:
+        """Begin to make the index, or to bring it up to date, and to load the model."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End what was begun; an index that is half made is no loss, the next start goes on."""
+        with self._lock:
+            self._stopped = True
+            if self._child is not None:
+                self._child.terminate()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def prepare(self) -> None:
         """Make the index, or bring it up to date, and answer one query, so that the first reader does not wait."""
         try:
-            self._atlas.index()
-            self._index = self._atlas.searcher()
-            self._index.search("a")
-            self.state = "ready"
+            self._make()
+            if not self._stopped:
+                self._index = self._atlas.searcher()
+                self._index.search("a")
+                self.state = "ready"
         except KnowscapeError as error:
             self.state, self.reason = "failed", first_line(error)
             self._say(f"Searches are not answered: {error}")
+
+    def _make(self) -> None:
+        """Make the index in a process of its own; KnowscapeError with what it said where it cannot be made."""
+        command = [sys.executable, "-c", _INDEX, "index", str(self._atlas.path), "--json"]
+        with self._lock:
+            if self._stopped:
+                return
+            self._child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        _, said = self._child.communicate()
+        if self._child.returncode and not self._stopped:
+            raise KnowscapeError(said.strip().rpartition("knowscape: ")[2] or "the process that made it was ended.")
 
     def answer(self, asked: Mapping[str, list[str]]) -> dict[str, Any]:
         """Return what a request's parameters ask for: q, and if wanted k, mode and filter, this one repeatedly.

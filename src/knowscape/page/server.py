@@ -95,7 +95,11 @@ def serve(folder: Path, *, port: int, search: SearchService | None = None, open_
     if open_browser:
         webbrowser.open(address)
     config = uvicorn.Config(create_app(folder, port=chosen, search=search), log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        if search is not None:
+            search.stop()
 
 
 def listen(port: int) -> tuple[socket.socket, int]:
