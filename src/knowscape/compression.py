@@ -12,10 +12,10 @@ from knowscape.corpus.document import Corpus
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
 from knowscape.encoders.load import find_again, load_encoder
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import comparable, encode_all
 from knowscape.errors import UsageError
 from knowscape.evaluate.metrics import Measure, measure_rankings
 from knowscape.evaluate.retrieval import RetrievalSet, read_judgements, read_queries, read_retrieval
-from knowscape.evaluate.vectors import comparable, encode_all
 from knowscape.progress import SILENT, Progress
 from knowscape.search.compression import Compression, usual_choices
 from knowscape.search.compression_plan import DEPTH, Asked, Judge, Plan, measure

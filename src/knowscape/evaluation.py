@@ -11,11 +11,11 @@ from knowscape.corpus.document import Corpus, Document
 from knowscape.encoders.catalogue import DEFAULT_MODEL
 from knowscape.encoders.load import load_encoder
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import encode_all
 from knowscape.errors import UsageError
 from knowscape.evaluate.dense import dense_run
 from knowscape.evaluate.retrieval import RetrievalSet
 from knowscape.evaluate.runs import DEPTH, Run, search_run
-from knowscape.evaluate.vectors import encode_all
 from knowscape.progress import SILENT, Progress
 from knowscape.search.building import build_generation
 from knowscape.search.embedded import EmbeddedIndex

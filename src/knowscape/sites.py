@@ -7,10 +7,11 @@ from knowscape.atlas import Atlas
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.load import find_again
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.errors import UsageError
 from knowscape.indexing import IndexOptions, encoder_of, make_passages, own_of
 from knowscape.progress import SILENT, Progress
-from knowscape.search.building import build_generation, unit
+from knowscape.search.building import build_generation
 from knowscape.search.embedded import EmbeddedIndex
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Hit, Passages, SearchIndex, SearchOptions
@@ -99,7 +100,7 @@ class EmbeddedSite:
 
         def search(query: str, k: int) -> list[Hit]:
             parsed = parse_query(query)
-            vector = unit(encoder.encode_queries([parsed.text]), opened.spec)[0]
+            vector = comparable(encoder.encode_queries([parsed.text]), opened.spec.similarity)[0]
             return opened.search(parsed, vector, SearchOptions(k))
 
         return search

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
+from knowscape.encoders.vectors import comparable
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError
 from knowscape.evaluate.dense import rank_exactly
 from knowscape.evaluate.metrics import NAMES, Measure, measure_rankings, parse_measures, require_library
 from knowscape.evaluate.similarity import correlations, pearson, spearman
-from knowscape.evaluate.vectors import comparable
 
 GRADES = st.dictionaries(st.sampled_from("abcdefghijkl"), st.integers(0, 3), min_size=1)
 RANKINGS = st.permutations("abcdefghijkl")

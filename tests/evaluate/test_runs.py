@@ -115,7 +115,7 @@ def test_exact_search_in_many_slices_finds_what_one_does(monkeypatch: pytest.Mon
     data = RetrievalSet(texts, {"q1": "xxx", "q2": "x" * 12}, {"q1": {"d003": 1}, "q2": {"d012": 1}})
     whole = dense_run(Lengths(), data, 5)  # type: ignore[arg-type]
     assert [name for name, _ in whole["q1"]] == ["d190", "d173", "d156", "d139", "d122"]
-    monkeypatch.setattr("knowscape.evaluate.vectors._SLICE", 7)
+    monkeypatch.setattr("knowscape.encoders.vectors._SLICE", 7)
     parts = dense_run(Lengths(), data, 5)  # type: ignore[arg-type]
     assert [name for name, _ in parts["q2"]] == [name for name, _ in whole["q2"]]
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import comparable, encode_all, encode_slices
 from knowscape.errors import KnowscapeError
 from knowscape.evaluate.retrieval import RetrievalSet
 from knowscape.evaluate.runs import DEPTH, Run
-from knowscape.evaluate.vectors import comparable, encode_all, encode_slices
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["dense_run", "rank_exactly"]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.evaluate.expected import Expected, expectations
-from knowscape.evaluate.vectors import comparable
 
 __all__ = ["Check", "self_test"]
 

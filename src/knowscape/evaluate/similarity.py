@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import comparable, encode_all
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.evaluate.lines import numbered_lines, read_fields
 from knowscape.evaluate.significance import Figure, counts_drawn, percentiles
-from knowscape.evaluate.vectors import comparable, encode_all
 from knowscape.progress import SILENT, Progress
 
 __all__ = [

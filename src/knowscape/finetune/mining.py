@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import Encode, comparable, encode_all
 from knowscape.finetune.examples import Example
 from knowscape.finetune.options import FinetuneOptions
-from knowscape.finetune.vectors import Encode, comparable, encode_all
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["mine_negatives", "with_negatives"]

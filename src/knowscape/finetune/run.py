@@ -17,6 +17,7 @@ from knowscape.encoders.configuration import engine_of, read_spec
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.transformer import available_devices
+from knowscape.encoders.vectors import SIMILARITIES
 from knowscape.errors import UsageError
 from knowscape.files import digest_file, make_folder, storing, sync_folder, sync_tree, write_atomic, write_json
 from knowscape.finetune.card import model_card
@@ -26,7 +27,6 @@ from knowscape.finetune.mining import mine_negatives, with_negatives
 from knowscape.finetune.options import FinetuneOptions
 from knowscape.finetune.scores import compare
 from knowscape.finetune.training import Trainer
-from knowscape.finetune.vectors import SIMILARITIES
 from knowscape.progress import SILENT, Progress
 from knowscape.store.lock import locked
 from knowscape.store.signed import read_signed, write_signed

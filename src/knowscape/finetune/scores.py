@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder
+from knowscape.encoders.vectors import Encode, comparable, encode_all
 from knowscape.finetune.examples import Example, Examples, groups_of
-from knowscape.finetune.vectors import comparable, encode_all, for_sentences
 from knowscape.progress import SILENT, Progress
 
 __all__ = ["Comparison", "Interval", "compare", "positive_ranks"]
@@ -186,3 +186,8 @@ def _bootstrap(
 def _interval(value: float, drawn: Values) -> Interval:
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Interval(value, float(low), float(high))
+
+
+def for_sentences(encoder: Encoder) -> Encode:
+    """Return how both sentences of a scored pair are encoded: with one prompt, as E5's makers want it."""
+    return encoder.encode_queries if encoder.spec.document_prompt else encoder.encode_documents

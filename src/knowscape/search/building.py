@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.search.compressed import Compressed, compress
 from knowscape.search.compression import Compression
 from knowscape.search.dense import EXACT_ROWS, build_graph, extend_graph, read_graph, write_graph
@@ -29,7 +30,7 @@ from knowscape.search.segments import (
     write_table,
 )
 
-__all__ = ["CODES", "DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation", "unit"]
+__all__ = ["CODES", "DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation"]
 
 FORMAT = 1
 LEXICAL, GRAPH, CODES, DEAD = "lexical", "graph.faiss", "codes.safetensors", "dead.arrow"
@@ -63,15 +64,6 @@ def build_generation(
         generations.restate(plan.base, whole)
         return Generation(plan.base.path, whole, plan.base.files), plan.changed
     return generations.make(whole, lambda work: _fill(work, plan, given), plan.base), plan.changed
-
-
-def unit(vectors: NDArray[np.float32], spec: EncoderSpec) -> NDArray[np.float32]:
-    """Return vectors float32[n, dimension] whose dot product is the similarity that the spec names."""
-    if spec.similarity == "dot" or spec.normalised:
-        return vectors
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: NDArray[np.float32] = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
-    return found
 
 
 def _own(base: Generation | None) -> dict[str, Any]:
@@ -163,7 +155,7 @@ def _languages(texts: list[str], among: list[str]) -> list[str]:
 
 def _write_vectors(work: Path, plan: _Plan, slots: NDArray[np.int64], *, passages: Passages, given: _Given) -> None:
     """Write the passages; `slots` are those of the corpus's rows.  Of many, write the graph over all that there are."""
-    vectors = unit(passages.vectors, given.spec)
+    vectors = comparable(passages.vectors, given.spec.similarity)
     write_passages(work / f"passages-{plan.segments}.arrow", slots[passages.documents], passages.spans, vectors)
     path = work / GRAPH
     if path.exists():

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.errors import DamageError, UsageError
-from knowscape.search.building import build_generation, unit
+from knowscape.search.building import build_generation
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Hit, Passages, SearchOptions
 from knowscape.search.opened import Opened
@@ -97,7 +98,7 @@ class EmbeddedIndex:
         with self._lock:
             if not opened.encoder:
                 opened.encoder.append(self._encoder(opened.spec))
-        found: NDArray[np.float32] = unit(opened.encoder[0].encode_queries([text]), opened.spec)[0]
+        found: NDArray[np.float32] = comparable(opened.encoder[0].encode_queries([text]), opened.spec.similarity)[0]
         return found
 
     def _encoder(self, spec: EncoderSpec) -> Encoder:

@@ -14,6 +14,7 @@ from typing import Any
 
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.errors import DamageError, UsageError
 from knowscape.progress import SILENT, Progress
 from knowscape.search.fusion import Ranking, fuse
@@ -30,7 +31,7 @@ from knowscape.search.opensearch_bodies import (
     similarity,
     space_of,
 )
-from knowscape.search.opensearch_load import load, unit
+from knowscape.search.opensearch_load import load
 from knowscape.search.opensearch_server import Server, ServerError
 from knowscape.search.query import Query, parse_query
 
@@ -198,7 +199,7 @@ class OpenSearchIndex:
         self._server.close()
 
     def _vector(self, query: str) -> list[float]:
-        vector: list[float] = unit(self._encoder.encode_queries([query]), self.spec)[0].tolist()
+        vector: list[float] = comparable(self._encoder.encode_queries([query]), self.spec.similarity)[0].tolist()
         return vector
 
     def _found(

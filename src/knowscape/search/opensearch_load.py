@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.vectors import comparable
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress
@@ -22,7 +23,7 @@ from knowscape.search.index import Changed, Passages
 from knowscape.search.opensearch_facts import facts
 from knowscape.search.opensearch_server import PATIENCE, Server, ServerError, pause
 
-__all__ = ["load", "unit"]
+__all__ = ["load"]
 
 _BULK_BYTES = 8 << 20
 _ROWS, _PAGE = 1024, 5000
@@ -65,7 +66,9 @@ def load(
             for key, digest, fields, own in _documents(spec, corpus, passages):
                 before = there.pop(key, None)
                 if before != digest:
-                    source = _source(fields, passages.spans[own].tolist(), unit(passages.vectors[own], spec))
+                    source = _source(
+                        fields, passages.spans[own].tolist(), comparable(passages.vectors[own], spec.similarity)
+                    )
                     entries.put(_Entry(key, json.dumps({**source, "key": key, "digest": digest})))
                     counts["added" if before is None else "replaced"] += 1
                 stage.advance()
@@ -74,14 +77,6 @@ def load(
         entries.send()
         server.ask("POST", f"/{index}/_refresh", patience=PATIENCE)
     return Changed(removed=len(there), **counts)
-
-
-def unit(vectors: NDArray[np.float32], spec: EncoderSpec) -> NDArray[np.float32]:
-    """Return vectors as they are sent: with length one where they are compared by cosine."""
-    if spec.similarity != "cosine":
-        return vectors
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Vectors for an evaluation: computed in slices, and made ready for the comparison that the model is meant for."""
+"""Vectors of many texts, computed in slices, and made ready for the comparison that the model is meant for."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from knowscape.errors import UsageError
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["SIMILARITIES", "comparable", "encode_all", "encode_slices"]
+__all__ = ["SIMILARITIES", "Encode", "comparable", "encode_all", "encode_slices"]
 
 SIMILARITIES = ("cosine", "dot")
 # Large, since texts of like lengths are batched within a slice; small enough for a bar that moves.
 _SLICE = 1024
+# How far from one the length of a unit vector may be, in float32.
+_ROUNDING = 1e-6
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 
@@ -34,7 +36,7 @@ def encode_all(encode: Encode, texts: Sequence[str], *, name: str, progress: Pro
 
 
 def comparable(vectors: NDArray[np.float32], similarity: str) -> NDArray[np.float32]:
-    """Return vectors whose dot product is `similarity`; a zero vector stays one.
+    """Return vectors whose dot product is `similarity`; a zero vector stays one, what needs no change is not copied.
 
     Raises UsageError for a similarity that is not in SIMILARITIES.
     """
@@ -43,4 +45,6 @@ def comparable(vectors: NDArray[np.float32], similarity: str) -> NDArray[np.floa
     if similarity == "dot":
         return vectors
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if np.allclose(norms, 1, rtol=0, atol=_ROUNDING):
+        return vectors
     return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32, copy=False)
