@@ -175,7 +175,7 @@ def test_cut_vectors_are_compared_as_vectors_of_their_own() -> None:
 
 def test_a_similarity_that_is_not_trained_for_is_refused() -> None:
     far = Written({f"{kind}{n}": (1.0, n) for kind in "qa" for n in range(200)}, similarity="euclidean")
-    with pytest.raises(UsageError, match=r"'euclidean'\. Accepted for training: cosine, dot"):
+    with pytest.raises(UsageError, match=r"'euclidean'\. Accepted: cosine, dot"):
         compare(far, far, PAIRS)
 
 
