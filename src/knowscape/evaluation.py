@@ -21,6 +21,7 @@ from knowscape.search.building import build_generation
 from knowscape.search.embedded import EmbeddedIndex
 from knowscape.search.generations import Generations
 from knowscape.search.index import MODES, Passages, SearchOptions
+from knowscape.search.weighing import weighed
 
 __all__ = ["DEFAULT_MODE", "index_of", "run_of"]
 
@@ -74,5 +75,7 @@ def index_of(
     generations = Generations(folder)
     with generations.writing(), progress.stage("Index"):
         made, _ = build_generation(generations, encoder.spec, corpus, passages)
+        if embed:
+            made = weighed(generations, made, lambda _: encoder)
         generations.switch(made, keep=None)
     return EmbeddedIndex(generations, lambda _: encoder)

@@ -24,6 +24,7 @@ from knowscape.search.embedded import EmbeddedIndex
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Passages
 from knowscape.search.passages import split
+from knowscape.search.weighing import weighed
 from knowscape.store.atlas import AtlasFolder
 
 __all__ = [
@@ -86,6 +87,8 @@ def update_index(
         if base is not None:  # another process may have changed the model meanwhile
             _refuse_other_model(folder, base, model)
         made, changed = build_generation(generations, spec, documents, passages, base=base, about=own)
+        del passages  # they take as much memory as the model
+        made = weighed(generations, made, partial(encoder_of, models=options.models))
         generations.switch(made, keep=generations.previous() if base is not None else None)
     return changed
 

@@ -19,6 +19,7 @@ from knowscape.search.opened import Opened
 from knowscape.search.opensearch import OpenSearchIndex, create, delete, indices, point, pointed, previous, stored
 from knowscape.search.opensearch_server import Server, connect
 from knowscape.search.query import parse_query
+from knowscape.search.weighing import weighed
 from knowscape.store.atlas import AtlasFolder
 
 __all__ = ["EmbeddedSite", "OpenSearchSite", "Search", "Site", "load_server", "on_server", "site_of"]
@@ -86,7 +87,7 @@ class EmbeddedSite:
                 base = self._generations.previous()
             about = own_of(self._options, self._current())
             made, _ = build_generation(self._generations, spec, corpus, passages, base=base, about=about)
-            self._generations.stage(made)
+            self._generations.stage(weighed(self._generations, made, _loading(self._options.models)))
 
     def search(self, *, staged: bool) -> Search:
         load = _loading(self._options.models)

@@ -30,9 +30,11 @@ from knowscape.search.segments import (
     write_table,
 )
 
-__all__ = ["CODES", "DEAD", "FORMAT", "GRAPH", "LEXICAL", "build_generation"]
+__all__ = ["CODES", "DEAD", "FORMAT", "GRAPH", "LEXICAL", "WEIGHT", "build_generation"]
 
 FORMAT = 1
+# What a generation says of how much meaning counts beside words, once that is measured.
+WEIGHT = "dense_weight"
 LEXICAL, GRAPH, CODES, DEAD = "lexical", "graph.faiss", "codes.safetensors", "dead.arrow"
 # Beyond so many updates, or so large a share of documents that are gone, all is written anew.
 _MOST_SEGMENTS, _MOST_DEAD = 16, 0.25
@@ -59,6 +61,8 @@ def build_generation(
         "own": own, "format": FORMAT, "spec": asdict(spec), "fingerprint": spec.fingerprint, "corpus": corpus.digest,
         "segments": plan.segments + 1, "languages": plan.languages,
     }  # fmt: skip
+    if plan.base is not None and WEIGHT in plan.base.about:  # few documents differ
+        whole[WEIGHT] = plan.base.about[WEIGHT]
     if plan.base is not None and not len(plan.rows) and not len(plan.removed):
         whole["segments"] = plan.segments
         generations.restate(plan.base, whole)

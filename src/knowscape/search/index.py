@@ -48,13 +48,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How to search: `k` hits at most, out of `depth` candidates of each retriever; all `filters` must hold."""
+    """How to search: `k` hits at most, out of `depth` candidates of each retriever; all `filters` must hold.
+
+    `fusion` None is what the index has measured to suit its documents.
+    """
 
     k: int = 10
     mode: str = "hybrid"
     depth: int = 100
     filters: tuple[Filter, ...] = ()
-    fusion: Fusion = field(default_factory=Fusion)
+    fusion: Fusion | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

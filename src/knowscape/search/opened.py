@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import UsageError
-from knowscape.search.building import CODES, DEAD, FORMAT, GRAPH, LEXICAL
+from knowscape.search.building import CODES, DEAD, FORMAT, GRAPH, LEXICAL, WEIGHT
 from knowscape.search.compressed import Compressed
 from knowscape.search.dense import DenseIndex, read_graph
-from knowscape.search.fusion import fuse
+from knowscape.search.fusion import Fusion, fuse
 from knowscape.search.generations import Generation
 from knowscape.search.index import Hit, SearchOptions
 from knowscape.search.lexical import LexicalIndex, highlights
@@ -70,6 +70,22 @@ class Opened:
     def search(self, query: Query, vector: NDArray[np.float32] | None, options: SearchOptions) -> list[Hit]:
         """Return the best hits; `vector` is the query's, float32[dimension], None where the mode is lexical."""
         asked = _Asked(query, vector, self.lexical.stems(query))
+        found, rows = self._found(query, vector, options)
+        ranks = {name: {slot: rank for rank, (slot, _) in enumerate(of, 1)} for name, of in found.items()}
+        hits = []
+        for rank, (slot, score) in enumerate(self._fused(found, options)[: options.k], start=1):
+            theirs = {name: of[slot] for name, of in ranks.items() if slot in of}
+            hits.append(self._hit(asked, (slot, rows.get(slot)), (rank, score), theirs))
+        return hits
+
+    def ranking(self, query: Query, vector: NDArray[np.float32] | None, options: SearchOptions) -> Ranking:
+        """Return what `search` does as slots and scores."""
+        return self._fused(self._found(query, vector, options)[0], options)
+
+    def _found(
+        self, query: Query, vector: NDArray[np.float32] | None, options: SearchOptions
+    ) -> tuple[dict[str, Ranking], dict[int, int]]:
+        """Return the ranking of each retriever, and the row of the best passage of some documents."""
         allowed = self.documents.allowed(options.filters)
         depth, found, rows = max(options.depth, options.k), dict[str, Ranking](), dict[int, int]()
         if vector is not None:
@@ -77,12 +93,14 @@ class Opened:
         if options.mode != "dense":
             slots, scores = self.lexical.search(query, depth, allowed)
             found["lexical"] = list(zip(slots.tolist(), scores.tolist(), strict=True))
-        ranks = {name: {slot: rank for rank, (slot, _) in enumerate(of, 1)} for name, of in found.items()}
-        hits = []
-        for rank, (slot, score) in enumerate(_fused(found, options)[: options.k], start=1):
-            theirs = {name: of[slot] for name, of in ranks.items() if slot in of}
-            hits.append(self._hit(asked, (slot, rows.get(slot)), (rank, score), theirs))
-        return hits
+        return found, rows
+
+    def _fused(self, found: Mapping[str, Ranking], options: SearchOptions) -> Ranking:
+        if len(found) == 1:
+            return next(iter(found.values()))
+        fusion = options.fusion or Fusion(dense=self.generation.about.get(WEIGHT, Fusion().dense))
+        named = {retriever: [(f"{slot:020}", score) for slot, score in of] for retriever, of in found.items()}
+        return [(int(slot), score) for slot, score in fuse(named, fusion)]
 
     def _dense(
         self, vector: NDArray[np.float32], depth: int, allowed: NDArray[np.bool_] | None
@@ -130,10 +148,3 @@ class Opened:
         """Return how many different words of a passage the query asks for."""
         spans = highlights(passage, asked.stems, self.lexical.languages)
         return len({passage[start:end].lower() for start, end in spans})
-
-
-def _fused(found: Mapping[str, Ranking], options: SearchOptions) -> Ranking:
-    if len(found) == 1:
-        return next(iter(found.values()))
-    named = {retriever: [(f"{slot:020}", score) for slot, score in of] for retriever, of in found.items()}
-    return [(int(slot), score) for slot, score in fuse(named, options.fusion)]

@@ -17,7 +17,7 @@ from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.encoders.vectors import comparable
 from knowscape.errors import DamageError, UsageError
 from knowscape.progress import SILENT, Progress
-from knowscape.search.fusion import Ranking, fuse
+from knowscape.search.fusion import Fusion, Ranking, fuse
 from knowscape.search.index import Changed, Hit, Passages, SearchOptions
 from knowscape.search.opensearch_bodies import (
     MOST,
@@ -211,9 +211,10 @@ class OpenSearchIndex:
             "lexical": None if options.mode == "dense" else lexical_query(query, options.filters),
             "dense": None if vector is None else dense_query(vector, size, options.filters),
         }
+        fusion = options.fusion or Fusion()
         asked = {retriever: body for retriever, body in queries.items() if body is not None}
-        if len(asked) == 2 and self._server_fuses and options.fusion.k <= _LARGEST_RANK_CONSTANT:
-            body = hybrid_search(asked["lexical"], asked["dense"], size, options.fusion)
+        if len(asked) == 2 and self._server_fuses and fusion.k <= _LARGEST_RANK_CONSTANT:
+            body = hybrid_search(asked["lexical"], asked["dense"], size, fusion)
             fused = self._fused(body)
             if fused is not None:
                 return [(key, score, {}) for key, score in fused]
@@ -222,7 +223,7 @@ class OpenSearchIndex:
         for retriever, found in rankings.items():
             for rank, (key, _) in enumerate(found, start=1):
                 ranks.setdefault(key, {})[retriever] = rank
-        whole = fuse(rankings, options.fusion) if len(rankings) == 2 else next(iter(rankings.values()), [])
+        whole = fuse(rankings, fusion) if len(rankings) == 2 else next(iter(rankings.values()), [])
         return [(key, score, ranks[key]) for key, score in whole]
 
     def _fused(self, body: Mapping[str, Any]) -> Ranking | None:
