@@ -55,7 +55,7 @@ def _weight(opened: Opened, load: Callable[[EncoderSpec], Encoder]) -> float:
     for (slot, part), vector in zip(asked, vectors, strict=True):
         for place, mode in enumerate(("dense", "lexical")):
             found[place] += _reciprocal_rank(opened, (slot, part), vector, mode)
-    return float(found[0] / found.sum()) if found.all() else Fusion().dense
+    return round(float(found[0] / found.sum()), 2) if found.all() else Fusion().dense
 
 
 def _reciprocal_rank(opened: Opened, asked: tuple[int, str], vector: NDArray[np.float32], mode: str) -> float:
