@@ -87,9 +87,13 @@ def _embedded() -> Iterator[Make]:
 INDICES = [
     pytest.param(_embedded, id="embedded"),
     pytest.param(partial(_fake, "2.12.0"), id="opensearch-2.12-faiss"),
-    pytest.param(partial(_fake, "2.12.0", MappingOptions(engine="lucene")), id="opensearch-2.12-lucene"),
+    pytest.param(
+        partial(_fake, "2.12.0", MappingOptions(engine="lucene")), id="opensearch-2.12-lucene", marks=pytest.mark.soak
+    ),
     pytest.param(partial(_fake, "2.19.1"), id="opensearch-2.19-fuses"),
-    pytest.param(partial(_fake, "2.19.1", neural=False), id="opensearch-2.19-without-neural-search"),
+    pytest.param(
+        partial(_fake, "2.19.1", neural=False), id="opensearch-2.19-without-neural-search", marks=pytest.mark.soak
+    ),
     pytest.param(
         partial(_fake, "3.5.0", MappingOptions(engine="lucene", shards=2)), id="opensearch-3.5-lucene-2-shards"
     ),

@@ -18,7 +18,7 @@ from knowscape.search.lexical import LexicalIndex, highlights
 from knowscape.search.query import Query
 from knowscape.search.segments import Documents, PassageTable, read_table
 
-__all__ = ["Opened"]
+__all__ = ["Opened", "tables_of"]
 
 # A document may have many passages, so more of them than documents are looked for, up to so many times as many.
 _DEEPEST = 64
@@ -53,15 +53,13 @@ class Opened:
         about, path = generation.about, generation.path
         if about.get("format", 0) > FORMAT:
             raise UsageError(f"{path} is of a later version. Make the index anew with: knowscape index ATLAS --rebuild")
-        segments = range(about["segments"])
-        passages = PassageTable([read_table(path / f"passages-{number}.arrow") for number in segments])
+        documents, passages = tables_of(generation)
         graph = read_graph(path / GRAPH) if GRAPH in generation.files else None
         codes = Compressed.load(path / CODES) if CODES in generation.files else None
-        dead = read_table(path / DEAD)["slot"].to_numpy()
         return cls(
             generation,
             EncoderSpec(**about["spec"]),
-            Documents([read_table(path / f"documents-{number}.arrow") for number in segments], dead),
+            documents,
             passages,
             LexicalIndex(path / LEXICAL, about["languages"]),
             DenseIndex(passages.blocks, graph, codes),
@@ -148,3 +146,11 @@ class Opened:
         """Return how many different words of a passage the query asks for."""
         spans = highlights(passage, asked.stems, self.lexical.languages)
         return len({passage[start:end].lower() for start, end in spans})
+
+
+def tables_of(generation: Generation) -> tuple[Documents, PassageTable]:
+    """Return the documents and passages of a generation, which stay on the disk until they are looked at."""
+    path, segments = generation.path, range(generation.about["segments"])
+    passages = PassageTable([read_table(path / f"passages-{number}.arrow") for number in segments])
+    dead = read_table(path / DEAD)["slot"].to_numpy()
+    return Documents([read_table(path / f"documents-{number}.arrow") for number in segments], dead), passages

@@ -17,7 +17,7 @@ from knowscape.search.building import WEIGHT
 from knowscape.search.fusion import Fusion
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import SearchOptions
-from knowscape.search.opened import Opened
+from knowscape.search.opened import Opened, tables_of
 from knowscape.search.query import Query
 
 __all__ = ["weighed"]
@@ -36,26 +36,32 @@ def weighed(generations: Generations, made: Generation, load: Callable[[EncoderS
     """
     if WEIGHT in made.about:
         return made
-    opened = Opened.of(made)
-    about = {**made.about, WEIGHT: _weight(opened, load)}
+    about = {**made.about, WEIGHT: _weight(made, load)}
     generations.restate(made, about)
     return replace(made, about=about)
 
 
-def _weight(opened: Opened, load: Callable[[EncoderSpec], Encoder]) -> float:
-    chance = np.random.default_rng(0)
-    slots = chance.permutation(np.unique(opened.passages.slots))[: 2 * _DOCUMENTS]
-    asked = [(int(slot), part) for slot in slots if (part := _part(opened.documents.row(int(slot))["text"], chance))]
-    asked = asked[:_DOCUMENTS]
+def _weight(made: Generation, load: Callable[[EncoderSpec], Encoder]) -> float:
+    asked = _asked(made)
     if len(asked) < _LEAST_DOCUMENTS:
         return Fusion().dense
-    encoder = load(opened.spec)
-    vectors = comparable(encoder.encode_queries([part for _, part in asked]), opened.spec.similarity)
-    found = np.zeros(2)
-    for (slot, part), vector in zip(asked, vectors, strict=True):
+    spec = EncoderSpec(**made.about["spec"])
+    # The model is gone again before the graph is read: each takes a fair share of memory.
+    vectors = comparable(load(spec).encode_queries([part for _, part in asked]), spec.similarity)
+    opened, found = Opened.of(made), np.zeros(2)
+    for one, vector in zip(asked, vectors, strict=True):
         for place, mode in enumerate(("dense", "lexical")):
-            found[place] += _reciprocal_rank(opened, (slot, part), vector, mode)
+            found[place] += _reciprocal_rank(opened, one, vector, mode)
     return round(float(found[0] / found.sum()), 2) if found.all() else Fusion().dense
+
+
+def _asked(made: Generation) -> list[tuple[int, str]]:
+    """Return slots of documents drawn at random, and a part of the text of each."""
+    documents, passages = tables_of(made)
+    chance = np.random.default_rng(0)
+    slots = chance.permutation(np.unique(passages.slots))[: 2 * _DOCUMENTS].tolist()
+    parts = ((slot, _part(documents.row(slot)["text"], chance)) for slot in slots)
+    return [(slot, part) for slot, part in parts if part][:_DOCUMENTS]
 
 
 def _reciprocal_rank(opened: Opened, asked: tuple[int, str], vector: NDArray[np.float32], mode: str) -> float:
