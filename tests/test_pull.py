@@ -409,7 +409,7 @@ def test_a_key_that_is_not_let_in_is_told_how_to_get_in(there: Sshd, tmp_path: P
 def test_a_port_where_nobody_answers_and_a_name_that_nobody_has(there: Sshd, tmp_path: Path) -> None:
     with pytest.raises(KnowscapeError, match=r"no sshd answers on port 1\b"):
         pull(Host("127.0.0.1", port=1), "x", tmp_path / "mine")
-    with pytest.raises(KnowscapeError, match="There is no host of the name nowhere.invalid"):
+    with pytest.raises(KnowscapeError, match=r"There is no host of the name nowhere\.invalid"):
         pull(Host("nowhere.invalid"), "x", tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 

@@ -47,8 +47,8 @@ _MEANINGS = (
      "and that this machine reaches it: {ssh}"),
     (r"UNPROTECTED PRIVATE KEY", "The file with the key may be read by others, so ssh does not use it. Type: "
      "chmod 600 {identity}"),
-    (r"Permission denied|Too many authentication failures", "{host} accepts none of the keys that it was offered, and a "
-     "password is never used. Set a key up with: {keys}; or name the right one with: --identity FILE"),
+    (r"Permission denied|Too many authentication failures", "{host} accepts none of the keys that it was offered, and "
+     "a password is never used. Set a key up with: {keys}; or name the right one with: --identity FILE"),
 )  # fmt: skip
 
 
