@@ -131,6 +131,7 @@ def test_a_folder_of_vectors_and_a_folder_of_checkpoints_can_be_pulled_and_merge
     for n in (30, 45):
         checkpoint(tmp_path / "pkl" / f"gpu {n}'s.pkl", n, ALL[n : n + 15])
     (tmp_path / "pkl" / "notes.txt").write_text("not asked for")
+    (tmp_path / "pkl" / "data").symlink_to("/")
     one = pull(there.host, str(store), tmp_path / "1")
     two = pull(there.host, str(tmp_path / "pkl"), tmp_path / "2")
     assert (one.kind, one.fetched, two.kind, two.fetched) == ("vectors", 3, "checkpoints", 2)
@@ -426,7 +427,9 @@ def test_a_host_that_is_down_is_said_to_be_so(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_is_not_there_or_no_atlas_is_told(there: Sshd, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "deep").mkdir(parents=True)
+    (tmp_path / "empty" / "link").symlink_to("/")
+    (tmp_path / "empty" / "deep" / "atlas.json").write_text("{}")
     (tmp_path / "file").write_text("")
     for name, says in (
         ("none", "There is no folder .*none. See what is there"),

@@ -30,7 +30,7 @@ _INDEX = {
         rf"|(?:vectors|questions|passages|neighbours)/{_FOLDER}/(?:manifest-\d+|quarantine)\.json"
     ),
     VECTORS: re.compile(r"manifest-\d+\.json|quarantine\.json"),
-    CHECKPOINTS: re.compile(r"(?i:[^/]+\.(?:pkl|pickle))"),
+    CHECKPOINTS: re.compile(r"(?i:[^/.][^/]*\.(?:pkl|pickle))"),
 }
 _FILE = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._@+-]+/)*(?!\.{1,2}$)[A-Za-z0-9._@+-]+")
 _DIGEST = re.compile(r"(?:blake3|sha256):[0-9a-f]{64}")

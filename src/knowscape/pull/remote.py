@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from knowscape.errors import DamageError, KnowscapeError, UsageError
+from knowscape.errors import KnowscapeError, UsageError
 from knowscape.ssh import Host, Shell
 
 __all__ = ["Remote", "Request", "split_source"]
@@ -20,6 +20,7 @@ _SOURCE = re.compile(r"((?:[^@:/]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)):(.*)", re.DOTALL
 _AHEAD = 32
 _SHA256, _LENGTH = re.compile(r"[0-9a-f]{64}"), re.compile(r"\d{1,18}")
 
+# `list` goes into the folders of an atlas only: whoever names / by mistake need not wait.
 # `get FIRST LENGTH NAME` prints the length, and the bytes from FIRST on where the length is the one that was named.  It
 # never prints less than it has promised: where a file shrinks meanwhile zeros follow, and the digest tells.
 _COMMANDS = r"""
@@ -30,8 +31,9 @@ enter() {
   fi
 } 2> /dev/null
 list() {
-  find . -name '.?*' -prune -o ! -type d ! -type f -print 2>&1 | sed 's/^/odd /'
-  find . -name '.?*' -prune -o -type f ! -name 'part-*.parquet' -print 2> /dev/null | sed 's/^/file /'
+  if [ -f atlas.json ]; then set -- -name '.?*' -prune -o; else set -- ! -name . -prune; fi
+  find . "$@" ! -type d ! -type f -print 2>&1 | sed 's/^/odd /'
+  find . "$@" -type f ! -name 'part-*.parquet' -print 2> /dev/null | sed 's/^/file /'
   echo end
 } < /dev/null
 get() {
@@ -84,21 +86,17 @@ class Remote:
         if answer != "here":
             raise _no_folder(self.source, answer, host)
 
-    def names(self) -> list[str]:
-        """Return the files there, but parts and hidden ones; DamageError where one is a link, a pipe or a device."""
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the files there, but parts and hidden ones, and what is a link, a pipe or a device."""
         self._shell.send("list\n")
-        found = list[str]()
+        files, odd = list[str](), list[str]()
         while (line := self._shell.line()) != "end":
             kind, _, name = line.partition(" ./")
-            if kind == "odd":
-                raise DamageError(
-                    f"{self.source}/{name} is a link, or no file at all, and an atlas has only files. Put in its place "
-                    "what it leads to, or remove it, there."
-                )
             if "denied" in kind:
                 raise KnowscapeError(f"{self.source} may not be read as a whole: {line.removeprefix('odd ')}")
-            found += [name] if kind == "file" else []
-        return found
+            if kind in ("file", "odd"):
+                (files if kind == "file" else odd).append(name)
+        return files, odd
 
     def fetch(self, requests: Sequence[Request]) -> Iterator[tuple[int | None, Iterator[bytes]]]:
         """Yield for each file its length there, and the bytes that are wanted; none where it has another length.

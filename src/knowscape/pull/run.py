@@ -6,7 +6,6 @@ of it is there and compared: an interrupted pull is not an atlas, and the next o
 
 import shlex
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,7 @@ def pull(host: Host, path: str, out: str | Path, *, progress: Progress = SILENT)
     _refuse_other(place)
     with shell_on(host) as shell:
         remote = Remote(shell, host, path)
-        _kind(remote, remote.names())  # before anything is made here
+        _look(remote)  # before anything is made here
         make_folder(place.work)
         with locked(place.work / ".lock"):
             return _run(remote, place, progress)
@@ -93,14 +92,21 @@ def _refuse_other(place: Place) -> None:
         raise DamageError(f"{entry} is a link that leaves the folder, or no file at all. Remove it.")
 
 
-def _kind(remote: Remote, names: Sequence[str]) -> str:
+def _look(remote: Remote) -> tuple[str, list[str]]:
+    """Return what is there, and its indices; DamageError where something of it is a link, a pipe or a device."""
+    names, odd = remote.names()
     kind = kind_of(names)
     if kind is None:
         raise UsageError(
             f"{remote.source} holds nothing that can be merged. Accepted: an atlas, a folder of vectors "
             "(vectors/NAME-FINGERPRINT of an atlas), a folder of checkpoints (.pkl)"
         )
-    return kind
+    for name in odd if kind != CHECKPOINTS else index_names(kind, odd):
+        raise DamageError(
+            f"{remote.source}/{name} is a link, or no file at all, and only files are taken. Put in its place what it "
+            "leads to, or remove it, there."
+        )
+    return kind, index_names(kind, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +150,7 @@ def _run(remote: Remote, place: Place, progress: Progress) -> Pulled:
 
 def _take(remote: Remote, before: _Snapshot | None) -> _Snapshot:
     """Return the state there; manifests that `before` has are not fetched again, since they never change."""
-    names = remote.names()
-    kind = _kind(remote, names)
-    wanted = index_names(kind, names)
+    kind, wanted = _look(remote)
     if kind == CHECKPOINTS:
         return _Snapshot(kind, {}, {name: remote.sha256(name) for name in wanted})
     known = before.index if before is not None else {}
