@@ -24,6 +24,7 @@ from knowscape.errors import DamageError, KnowscapeError, StorageError, UsageErr
 from knowscape.merge.run import MergeOptions, merge
 from knowscape.pull import transfer
 from knowscape.pull.contents import contents, index_names
+from knowscape.pull.place import Place
 from knowscape.pull.remote import split_source
 from knowscape.pull.run import pull
 from knowscape.search.generations import Generations
@@ -53,8 +54,7 @@ def there(running: Sshd, monkeypatch: pytest.MonkeyPatch) -> Sshd:
 
 def _use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `ssh` be the one in this folder."""
-    rest = [part for part in os.environ["PATH"].split(":") if not Path(part, "ssh").exists() or part == "/usr/bin"]
-    monkeypatch.setenv("PATH", ":".join([str(folder), *rest]))
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def fetched(out: Path) -> dict[str, bytes]:
@@ -208,8 +208,6 @@ def test_a_pull_that_is_killed_leaves_nothing_that_looks_whole_and_goes_on(
 def test_a_pull_that_is_killed_while_it_puts_things_into_place_goes_on(
     there: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    from knowscape.pull.place import Place
-
     path, mine = shard(tmp_path / "wiki", ALL[:30]), tmp_path / "mine"
     pull(there.host, str(path), mine)
     put_corpus(AtlasFolder.open(path), corpus(ALL))
@@ -225,8 +223,26 @@ def test_a_pull_that_is_killed_while_it_puts_things_into_place_goes_on(
     monkeypatch.setattr(Place, where, stop)
     with pytest.raises(KeyboardInterrupt):
         pull(there.host, str(path), mine)
+    put_corpus(AtlasFolder.open(path), corpus(ALL[:50]))
     done = pull(there.host, str(path), mine)
-    assert done.fetched == 0
+    assert done.fetched == 1
+    assert open_atlas(mine).check(full=True) == []
+    assert fetched(mine)["atlas.json"] == (path / "atlas.json").read_bytes()
+
+
+def test_a_first_pull_is_no_atlas_before_its_last_step(
+    there: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, mine = shard(tmp_path / "wiki", ALL), tmp_path / "mine"
+    real, seen = Place._put, list[bool]()
+
+    def put(self: Place, to: Path, content: bytes) -> None:
+        seen.append((mine / "atlas.json").exists())
+        real(self, to, content)
+
+    monkeypatch.setattr(Place, "_put", put)
+    pull(there.host, str(path), mine)
+    assert seen == [False] * 3
     holds(mine, ALL)
 
 
