@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test lint bench soak scores torch opensearch browser clean
+.PHONY: demo test lint bench soak scores torch opensearch browser sshd clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -23,7 +23,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/knowscape demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: lint browser
+test: lint browser sshd
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -31,10 +31,16 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# The browser tests need Chromium; on Debian as root it is installed, elsewhere the tests say what is missing.
+# The browser tests need Chromium, those of `pull` an sshd; on Debian as root they are installed, elsewhere the tests say
+# what is missing. Where systemd runs no sshd is installed, since it would be started.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
 	 { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y chromium; } || true
+
+sshd:
+	@[ -x /usr/sbin/sshd ] || command -v sshd >/dev/null || [ -d /run/systemd/system ] || \
+	 { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	   apt-get install -qq -y --no-install-recommends openssh-server openssh-client; } >/dev/null 2>&1 || true
 
 bench: $(VENV)/.installed-dev
 	@echo "Each script under benchmarks/ says in its first lines how to run it:"; ls benchmarks/*.py
