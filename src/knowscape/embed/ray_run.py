@@ -112,7 +112,7 @@ class RayWorkers:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
         except (AssertionError, OSError, RuntimeError, ValueError) as error:
             raise UsageError(
-                f"No Ray cluster answers at {self._address!r}: {first_line(error)} Accepted: ray://HOST:10001, "
+                f"No Ray cluster answers at {self._address!r} ({_reason(error)}). Accepted: ray://HOST:10001, "
                 "HOST:6379, auto, local. Start one with: ray start --head --disable-usage-stats"
             ) from error
         self._connected = True
