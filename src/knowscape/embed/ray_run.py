@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import knowscape
+from knowscape import __version__
 from knowscape.embed.executors import Work
 from knowscape.embed.remote import LEAST_COSINE, Remote, least_cosine
 from knowscape.embed.schedule import Patience, Schedule
@@ -137,7 +137,7 @@ class RayWorkers:
         worker = _Worker(next(self._numbers), slot, made.remote(), time.monotonic())
         self._taken.add(slot)
         self._workers[worker.number] = worker
-        start = worker.actor.start.remote(knowscape.__version__, self._job.load, max(1, slot.cores))
+        start = worker.actor.start.remote(__version__, self._job.load, max(1, slot.cores))
         self._flights[start] = worker, None
 
     def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:

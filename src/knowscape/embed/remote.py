@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-import knowscape
+from knowscape import __version__
 from knowscape.embed.worker import Encoded, encode_slice
 from knowscape.encoders.engine import CANARIES
 from knowscape.encoders.spec import Encoder
@@ -22,8 +22,8 @@ class Remote:
 
     def start(self, version: str, load: Callable[[int], Encoder], threads: int) -> NDArray[np.float32] | str:
         """Load the model by `load(threads)` and return the canaries' vectors; `version` is the driver's Knowscape."""
-        if version != knowscape.__version__:
-            return f"it has Knowscape {knowscape.__version__}, and not {version}"
+        if version != __version__:
+            return f"it has Knowscape {__version__}, and not {version}"
         try:
             self._encoder = load(threads)
             return self._encoder.encode_documents(list(CANARIES))
