@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from secrets import token_hex
 from threading import Thread
 from typing import Any
 
@@ -67,8 +66,7 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_MODE", "token")
-        patch.setenv("RAY_AUTH_TOKEN", token_hex(32))
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token of the user is none of this cluster
         patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # with it the server of a client sometimes ends as it starts
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": CLIENT_PORT})
         made.add_node(num_cpus=1)
