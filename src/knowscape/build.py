@@ -148,7 +148,7 @@ def embed_corpus(
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
-    with closing(executor_for(spec, files, options)) as executor:
+    with closing(executor_for(spec, files, options, place=model, progress=progress)) as executor:
         rows = slice_rows(weights_bytes(files), fast=has_nvidia(options.engine.device))
         commits = replace(options.commits, slice_rows=rows)
         run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)

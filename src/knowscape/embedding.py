@@ -1,4 +1,4 @@
-"""How texts are embedded on this machine: the options, and which processes or threads do it."""
+"""How texts are embedded: the options, and which processes, threads or workers of a cluster do it."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -7,8 +7,10 @@ from pathlib import Path
 from knowscape.embed.executors import Executor, Processes, Threads
 from knowscape.embed.run import Commits
 from knowscape.encoders.devices import cores, gpus
-from knowscape.encoders.load import EngineOptions, start_encoder
+from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.errors import KnowscapeError, UsageError
+from knowscape.progress import SILENT, Progress
 
 __all__ = ["EmbedOptions", "executor_for"]
 
@@ -20,18 +22,27 @@ _APPLE_GROWTH = 4_000_000_000
 class EmbedOptions:
     """How texts are embedded: the engine, how many processes (None: what suits the devices), how often to commit.
 
-    `cache` takes vectors from other atlases on this machine, and gives them.
+    `cache` takes vectors from other atlases on this machine, and gives them.  `on` is the address of a Ray cluster,
+    whose every host has so many `workers`.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
     workers: int | None = None
     commits: Commits = field(default_factory=Commits)
     cache: bool = True
+    on: str | None = None
 
 
-def executor_for(spec: EncoderSpec, files: Path, options: EmbedOptions) -> Executor:
-    """Return threads around one model, or processes where there are several GPUs or workers, or one of Apple's."""
+def executor_for(
+    spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, progress: Progress = SILENT
+) -> Executor:
+    """Return threads around one model, or processes where there are several GPUs or workers, or one of Apple's.
+
+    With `options.on` workers of a Ray cluster, which find the model under the name or path `place`.
+    """
     engine = options.engine
+    if options.on is not None:
+        return _on_ray(options.on, spec, files, options, place=place, progress=progress)
     devices = gpus(engine.device)
     count = options.workers or max(1, len(devices))
     if count == 1 and devices != ["mps"]:
@@ -39,6 +50,38 @@ def executor_for(spec: EncoderSpec, files: Path, options: EmbedOptions) -> Execu
         return Threads(partial(start_encoder, spec, files, engine), again)
     most_growth = _APPLE_GROWTH if devices == ["mps"] else None
     return Processes(_Loader(spec, files, engine, tuple(devices), count), count, most_growth=most_growth)
+
+
+def _on_ray(
+    address: str, spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, progress: Progress
+) -> Executor:
+    from knowscape.embed.ray_run import Job, RayWorkers
+
+    engine = options.engine
+    if ":" in engine.device:
+        raise UsageError(f"Ray gives each worker its GPU, so the device {engine.device!r} cannot be chosen: use cuda.")
+    here = partial(start_encoder, spec, files, replace(engine, device="cpu"))
+    if Path(place).is_dir():  # hosts start their workers in other folders
+        place = str(Path(place).resolve())
+    there = _Finder(place, spec.fingerprint, engine)
+    return RayWorkers(address, Job(there, here, options.workers, engine.device != "cpu"), progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds the model on another host, fetched where needed, and loads it; KnowscapeError where it is another one."""
+
+    place: str
+    fingerprint: str
+    engine: EngineOptions
+
+    def __call__(self, threads: int) -> Encoder:
+        spec, files = find_model(self.place, trust_remote_code=self.engine.trust_remote_code)
+        if spec.fingerprint != self.fingerprint:
+            raise KnowscapeError(
+                f"{self.place} has the fingerprint {spec.fingerprint:.16} there, {self.fingerprint:.16} here"
+            )
+        return start_encoder(spec, files, replace(self.engine, threads=self.engine.threads or threads))
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ def _embedded(
     place, *model = whose
     store, digests = folder.passage_vectors(*model), [sha256_text(text) for text in texts]
     spec, files = find_model(place, trust_remote_code=options.engine.trust_remote_code, progress=progress)
-    with closing(executor_for(spec, files, options)) as executor:
+    with closing(executor_for(spec, files, options, place=place, progress=progress)) as executor:
         these = Texts(texts, digests, digests)
         embed(these, spec=spec, executor=executor, store=store, commits=options.commits, progress=progress)
     bad = store.quarantine()

@@ -1,11 +1,16 @@
 """A fake encoder, for tests of what is asked of an encoder and when."""
 
+import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.encoders.engine import CANARIES
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.errors import KnowscapeError
 from knowscape.files import sha256_text
 
 SPEC = EncoderSpec("counting", "1", "", "", dimension=8, max_tokens=16)
@@ -37,3 +42,39 @@ class CountingEncoder:
 def load(number: int) -> CountingEncoder:
     """For processes, which cannot be given an object of a test."""
     return CountingEncoder()
+
+
+class Watched:
+    """Loads encoders for a cluster that take `seconds` for a slice and note in `folder` who computed which first text.
+
+    The first of them that loads is the `first` one: wrong, say.
+    """
+
+    def __init__(self, folder: Path, seconds: float = 0.1, first: str = "") -> None:
+        self._folder, self._seconds, self._first = folder, seconds, first
+        folder.mkdir(exist_ok=True)
+
+    def __call__(self, threads: int) -> CountingEncoder:
+        try:
+            (self._folder / "first").open("x").close()
+        except FileExistsError:
+            return CountingEncoder(self._note)
+        if self._first == "refuses":
+            raise KnowscapeError("the model has another fingerprint")
+        return CountingEncoder(self._spoil if self._first == "wrong" else self._note)
+
+    def said(self) -> list[tuple[int, str]]:
+        """Return who computed which slice, a process id and the slice's first text, in the order they began."""
+        there = self._folder / "said"
+        lines = there.read_text(encoding="ascii").splitlines() if there.is_file() else []
+        return [(int(line.split(" ", 1)[0]), line.split(" ", 1)[1]) for line in lines]
+
+    def _note(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
+        if texts[0] != CANARIES[0]:
+            with (self._folder / "said").open("a", encoding="ascii") as file:
+                file.write(f"{os.getpid()} {texts[0]}\n")
+            time.sleep(self._seconds)
+
+    def _spoil(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
+        self._note(texts, vectors)
+        vectors[:] = vectors[:, ::-1]

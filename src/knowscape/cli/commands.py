@@ -19,6 +19,7 @@ from knowscape.cli.app import (
     Limit,
     MaxQuestions,
     Models,
+    On,
     Out,
     Padding,
     Port,
@@ -58,6 +59,7 @@ def build(
     device: Device = "auto",
     batch_tokens: BatchTokens = None,
     workers: Workers = None,
+    on: On = None,
     checkpoint_every: CheckpointEvery = 30,
     cache: Cache = True,
     trust_remote_code: RemoteCode = False,
@@ -77,7 +79,7 @@ def build(
         _questions(questions, max_questions),
         out,
         model=model,
-        embedding=embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
+        embedding=embedding(device, batch_tokens, workers, on, checkpoint_every, cache, trust_remote_code),
         options=_options(padding, seed=seed),
         json=json,
     )
@@ -91,6 +93,7 @@ def embed(
     device: Device = "auto",
     batch_tokens: BatchTokens = None,
     workers: Workers = None,
+    on: On = None,
     checkpoint_every: CheckpointEvery = 30,
     cache: Cache = True,
     trust_remote_code: RemoteCode = False,
@@ -108,7 +111,7 @@ def embed(
     from knowscape.store.atlas import AtlasFolder
 
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
-    options = embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code)
+    options = embedding(device, batch_tokens, workers, on, checkpoint_every, cache, trust_remote_code)
     folder = AtlasFolder.create(out)
     put_corpus(folder, documents)
     found = {name: asdict(embed_corpus(Atlas(folder), name, options, progress=_progress())) for name in reversed(model)}
@@ -281,6 +284,7 @@ def embedding(
     device: str,
     batch_tokens: int | None,
     workers: int | None,
+    on: str | None,
     checkpoint_every: float,
     cache: bool,
     trust_remote_code: bool,
@@ -290,7 +294,7 @@ def embedding(
     from knowscape.encoders.load import EngineOptions
 
     engine = EngineOptions(device, batch_tokens, trust_remote_code=trust_remote_code)
-    return EmbedOptions(engine, workers, Commits(seconds=checkpoint_every), cache)
+    return EmbedOptions(engine, workers, Commits(seconds=checkpoint_every), cache, on)
 
 
 def _options(padding: float, **layout: Any) -> Any:

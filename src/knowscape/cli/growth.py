@@ -15,6 +15,7 @@ from knowscape.cli.app import (
     Device,
     Json,
     Limit,
+    On,
     Questions,
     Reader,
     RemoteCode,
@@ -49,6 +50,7 @@ def add(
     device: Device = "auto",
     batch_tokens: BatchTokens = None,
     workers: Workers = None,
+    on: On = None,
     checkpoint_every: CheckpointEvery = 30,
     cache: Cache = True,
     trust_remote_code: RemoteCode = False,
@@ -71,7 +73,7 @@ def add(
         read(more, limit, reader, text=text, title=title, id=id, url=url),
         questions,
         models=model,
-        embedding=embedding(device, batch_tokens, workers, checkpoint_every, cache, trust_remote_code),
+        embedding=embedding(device, batch_tokens, workers, on, checkpoint_every, cache, trust_remote_code),
         progress=progress_for(),
     )
     found = {"atlas": str(atlas), **added.to_json()}

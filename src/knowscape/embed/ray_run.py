@@ -1,0 +1,283 @@
+"""Encode slices on a Ray cluster: a worker for each GPU, or one for the cores of a host.
+
+Ray starts processes and moves texts and vectors; what is done is known by the driver alone, which commits it.
+"""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, count
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowscape import __version__
+from knowscape.embed.executors import Work
+from knowscape.embed.remote import LEAST_COSINE, Remote, least_cosine
+from knowscape.embed.schedule import Patience, Schedule
+from knowscape.embed.worker import Encoded
+from knowscape.encoders.engine import CANARIES
+from knowscape.encoders.spec import Encoder
+from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
+from knowscape.progress import SILENT, Progress, duration
+
+__all__ = ["Job", "RayWorkers"]
+
+_MOST_RESTARTS, _MOST_SAID = 5, 300
+_SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the workers do: `load(threads)` gives the model on one of them, `reference()` here.
+
+    Each host has `workers` of them; None: one for each GPU, or one.  Without `gpus` they run on the CPU.
+    """
+
+    load: Callable[[int], Encoder]
+    reference: Callable[[], Encoder]
+    workers: int | None = None
+    gpus: bool = True
+
+
+class RayWorkers:
+    """An executor on the Ray cluster at `address`, as Ray takes it: ray://HOST:PORT, HOST:PORT, auto or local.
+
+    Hosts may join and leave while it runs.  A worker has to give the canaries the driver's vectors before it gets work.
+    """
+
+    def __init__(self, address: str, job: Job, *, patience: Patience = Patience(), progress: Progress = SILENT) -> None:
+        self._address, self._job, self._patience, self._progress = address, job, patience, progress
+        self._workers: dict[int, _Worker] = {}
+        self._flights: dict[Any, tuple[_Worker, int | None]] = {}  # by Ray's reference; a load has no slice
+        self._taken: set[_Slot] = set()
+        self._failures: Counter[_Slot] = Counter()
+        self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
+        self._canaries: NDArray[np.float32] | None = None
+        self._connected = False
+
+    def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
+        """Yield the slices as they are done.
+
+        KnowscapeError where no worker is left, or six end over one slice; UsageError where no cluster answers.
+        """
+        source = iter(slices)
+        if (first := next(source, None)) is None:
+            return
+        try:
+            yield from self._encode(Schedule(chain([first], source), self._patience), queries=queries)
+        except BaseException as error:  # also where the caller wants no more: what runs is of no use
+            self.close()
+            if isinstance(error, ConnectionError):
+                raise KnowscapeError(
+                    f"The Ray cluster at {self._address} does not answer any more: {first_line(error)} "
+                    "What was committed stays; the same command continues."
+                ) from error
+            raise
+
+    def close(self) -> None:
+        """End the workers, and leave the cluster."""
+        for worker in self._workers.values():
+            if _ray().is_initialized():  # else Ray would start one of its own
+                with suppress(ConnectionError):
+                    _ray().kill(worker.actor)
+        self._workers, self._flights, self._taken = {}, {}, set()
+        if self._connected:
+            _ray().shutdown()
+        self._connected = False
+
+    def _encode(self, schedule: Schedule, *, queries: bool) -> Iterator[tuple[int, Encoded]]:
+        self._connect()
+        self._looked, self._seen = 0.0, time.monotonic()
+        while not schedule.complete:
+            self._look_around()
+            self._hand_out(schedule, queries=queries)
+            yield from self._collect(schedule)
+            self._watch(schedule)
+        for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
+            self._stop(worker)  # it computes what another has done
+
+    def _connect(self) -> None:
+        ray = _ray()
+        if ray.is_initialized():
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
+        except (AssertionError, OSError, RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"No Ray cluster answers at {self._address!r} ({_reason(error)}). Accepted: ray://HOST:10001, "
+                "HOST:6379, auto, local. Start one with: ray start --head --disable-usage-stats"
+            ) from error
+        self._connected = True
+
+    def _look_around(self) -> None:
+        """Start a worker in each place that has none."""
+        if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
+            return
+        self._looked = time.monotonic()
+        for node in _ray().nodes():
+            if node["Alive"]:
+                for slot in _slots(node, self._job):
+                    if slot not in self._taken:
+                        self._start(slot)
+
+    def _start(self, slot: "_Slot") -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = NodeAffinitySchedulingStrategy(slot.node, soft=False)
+        cores, gpus = slot.cores if slot.gpus == 0 else 0, slot.gpus
+        made = _ray().remote(num_cpus=cores, num_gpus=gpus, max_restarts=0, scheduling_strategy=there)(Remote)
+        worker = _Worker(next(self._numbers), slot, made.remote(), time.monotonic())
+        self._taken.add(slot)
+        self._workers[worker.number] = worker
+        start = worker.actor.start.remote(__version__, self._job.load, max(1, slot.cores))
+        self._flights[start] = worker, None
+
+    def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:
+        """Give every worker a slice, and then another that waits beside it."""
+        given = True
+        while given:
+            given = False
+            for worker in self._workers.values():
+                if worker.ready and (work := schedule.give(worker.number, time.monotonic())) is not None:
+                    number, texts = work
+                    self._flights[worker.actor.encode.remote(texts, queries)] = worker, number
+                    given = True
+
+    def _collect(self, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
+        """Yield a result that has come and is the first of its slice."""
+        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+
+        if not self._flights:
+            time.sleep(_TICK)
+            return
+        for reference in _ray().wait(list(self._flights), timeout=_TICK)[0]:
+            worker, number = self._flights.pop(reference)
+            try:
+                answer = _ray().get(reference)
+            except TaskCancelledError:
+                if number is not None:
+                    schedule.declined(worker.number, number, time.monotonic())
+            except RayError as error:
+                hopeless = number is None and isinstance(error, RayTaskError)
+                self._end(worker, _reason(error), schedule, out=hopeless)
+            else:
+                if number is None:
+                    self._admit(worker, answer, schedule)
+                elif isinstance(answer, str):
+                    self._end(worker, answer, schedule)
+                else:
+                    self._failures.pop(worker.slot, None)
+                    if schedule.finished(worker.number, number, time.monotonic()):
+                        yield number, answer
+
+    def _admit(self, worker: "_Worker", answer: NDArray[np.float32] | str, schedule: Schedule) -> None:
+        """Let a worker begin whose canaries have the vectors that they have here."""
+        if isinstance(answer, str):
+            self._end(worker, answer, schedule, out=True)
+            return
+        if self._canaries is None:
+            self._canaries = self._job.reference().encode_documents(list(CANARIES))
+        cosine = least_cosine(self._canaries, answer)
+        worker.ready = cosine >= LEAST_COSINE
+        if not worker.ready:  # also where it is no number
+            why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
+            self._end(worker, why, schedule, out=True)
+
+    def _watch(self, schedule: Schedule) -> None:
+        """Hand out again what is late, end who is silent, and the run where nobody has been there for long."""
+        now = time.monotonic()
+        for number, held in schedule.overdue(now).items():
+            worker = self._workers[number]
+            self._progress.note(f"{worker.slot} is late with slice {held[0]}: others may have it.")
+            for reference, (holder, waiting) in self._flights.items():
+                if holder is worker and waiting != held[0]:
+                    _ray().cancel(reference)
+        for number in schedule.silent(now):
+            why = f"it has said nothing for {duration(self._patience.silent)}"
+            self._end(self._workers[number], why, schedule)
+        for worker in list(self._workers.values()):
+            if not worker.ready and now - worker.since > self._patience.start:
+                why = f"it has not loaded the model in {duration(self._patience.start)}"
+                self._end(worker, why, schedule, out=True)
+        if self._workers:
+            self._seen = now
+        elif now - self._seen > self._patience.grace:
+            raise KnowscapeError(
+                f"The Ray cluster at {self._address} has had no worker for {duration(self._patience.grace)}. "
+                f"{self._why} What was committed stays; the same command continues."
+            )
+
+    def _end(self, worker: "_Worker", why: str, schedule: Schedule, *, out: bool = False) -> None:
+        """End a worker; another takes its place unless it is `out`, or has ended six times in a row."""
+        self._stop(worker)
+        self._failures[worker.slot] += 1
+        if out := out or self._failures[worker.slot] > _MOST_RESTARTS:
+            self._taken.add(worker.slot)
+        self._why = f"{worker.slot} {'is left out' if out else 'is started anew'}: {why}."
+        self._progress.note(self._why)
+        schedule.lost(worker.number, self._why)
+
+    def _stop(self, worker: "_Worker") -> None:
+        _ray().kill(worker.actor)
+        del self._workers[worker.number]
+        self._flights = {ref: flight for ref, flight in self._flights.items() if flight[0] is not worker}
+        self._taken.remove(worker.slot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place for a worker: the host's number in the cluster and its address, cores, and a share of the GPUs."""
+
+    node: str
+    address: str
+    number: int
+    cores: int
+    gpus: float
+
+    def __str__(self) -> str:
+        return f"Worker {self.number} of {self.address} ({self.node:.6})"
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """An actor in its place, since when it is there, and whether it may have work."""
+
+    number: int
+    slot: _Slot
+    actor: Any
+    since: float
+    ready: bool = False
+
+
+def _slots(node: dict[str, Any], job: Job) -> list[_Slot]:
+    """Return the places for workers on a host of the cluster, none where it offers nothing."""
+    cores = int(node["Resources"].get("CPU", 0))
+    gpus = int(node["Resources"].get("GPU", 0)) if job.gpus else 0
+    workers = job.workers or max(1, gpus)
+    if not gpus:
+        workers = min(workers, cores)
+    share = 1 / ceil(workers / gpus) if gpus else 0  # a worker computes on one GPU
+    names = node["NodeID"], node["NodeManagerAddress"]
+    return [_Slot(*names, number, cores // workers, share) for number in range(workers)]
+
+
+def _reason(error: Exception) -> str:
+    """Return what befell a worker: its own error, or what Ray tells behind its heading and list of numbers."""
+    lines = [line.strip() for line in str(getattr(error, "cause", None) or error).splitlines() if line[:1] != "\t"]
+    return " ".join(lines[1:] or lines)[:_MOST_SAID].rstrip(". ")
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("A Ray cluster", "ray") from error
+    return ray

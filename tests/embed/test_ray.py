@@ -1,0 +1,314 @@
+"""On a real Ray of two nodes: the bytes of a local run, whatever befalls workers, nodes and the driver."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import SPEC, CountingEncoder, Watched
+
+from faults.drill import WORDS, make_model, rows
+from knowscape import __version__
+from knowscape.embed.executors import Executor, Threads
+from knowscape.embed.ray_run import Job, RayWorkers, _slots
+from knowscape.embed.remote import Remote, least_cosine
+from knowscape.embed.run import Commits, Embedded, Texts, embed
+from knowscape.embed.schedule import Patience
+from knowscape.embedding import EmbedOptions, executor_for
+from knowscape.encoders.load import EngineOptions, find_model
+from knowscape.errors import KnowscapeError, UsageError
+from knowscape.files import sha256_text
+from knowscape.store.vectors import VectorStore
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
+
+# Ray leaves the files of its logs open.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+ROWS, CLIENT_PORT = 8, 31001
+TEXTS = [f"text {n}" for n in range(20 * ROWS)]
+FIRST = TEXTS[::ROWS]
+IMPATIENT = Patience(times=3, least=1, first=4, silent=60, grace=1)
+
+
+class Notes:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        from knowscape.progress import SILENT
+
+        self.lines: list[str] = []
+        self.stage = SILENT.stage
+
+    def note(self, message: str) -> None:
+        self.lines.append(message)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes of one core each on this machine, and a door for clients."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", paths)
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token of the user is none of this cluster
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # with it the server of a client sometimes ends as it starts
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": CLIENT_PORT})
+        made.add_node(num_cpus=1)
+        made.wait_for_nodes()
+        ray.init(made.address, log_to_driver=False)
+        yield made
+        ray.shutdown()
+        made.shutdown()
+        gc.collect()
+
+
+def workers(cluster: Any, load: Watched, notes: Notes | None = None) -> RayWorkers:
+    return RayWorkers(cluster.address, Job(load, CountingEncoder), patience=IMPATIENT, progress=notes or Notes())
+
+
+def run(executor: Executor, store: VectorStore) -> Embedded:
+    these = Texts(TEXTS, TEXTS, [sha256_text(text) for text in TEXTS])
+    with closing(executor):
+        commits = Commits(seconds=0.2, slice_rows=ROWS)
+        return embed(these, spec=SPEC, executor=executor, store=store, commits=commits)
+
+
+def during(happens: Callable[[], bool]) -> Thread:
+    """Try it again and again beside the test until it happens, for at most 20 seconds."""
+
+    def look() -> None:
+        end = time.monotonic() + 20
+        while not happens() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    thread = Thread(target=look)
+    thread.start()
+    return thread
+
+
+def assert_whole(store: VectorStore) -> None:
+    """Every text is stored once, with the bytes of a local run."""
+    table = store.parts.read(["text_digest"])
+    assert table is not None
+    digests = [sha256_text(text) for text in TEXTS]
+    assert sorted(table["text_digest"].to_pylist()) == sorted(digests)
+    assert store.read(digests).tobytes() == CountingEncoder().encode_documents(TEXTS).tobytes()
+
+
+def test_the_command_on_a_cluster_gives_the_bytes_of_the_local_one(
+    cluster: Any, tmp_path: Path, knowscape: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    corpus = tmp_path / "texts.csv"
+    lines = [f"{n},{' '.join(WORDS[(n * step) % len(WORDS)] for step in range(1, 9))} {n}" for n in range(9000)]
+    corpus.write_text("id,text\n" + "\n".join(lines), encoding="ascii")
+    command = ("embed", corpus, "--model", make_model(tmp_path / "tiny"), "--no-cache", "--json")
+    for out, options in (("here", []), ("there", ["--on", f"ray://127.0.0.1:{CLIENT_PORT}"])):
+        done = knowscape(*command, "-o", tmp_path / out, *options)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    found = rows(tmp_path / "there")
+    assert len(found) == 9000
+    assert found == rows(tmp_path / "here")
+
+
+def test_both_workers_compute_and_no_slice_twice(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen"), Notes()
+    assert run(workers(cluster, load, notes), store) == Embedded(len(TEXTS), 0, {})
+    assert_whole(store)
+    assert sorted(first for _, first in load.said()) == sorted(FIRST)
+    assert len({process for process, _ in load.said()}) == 2
+    assert notes.lines == []
+
+
+def test_a_killed_worker_is_replaced_and_only_its_slice_computed_again(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes()
+
+    def kill() -> bool:
+        if len(load.said()) < 5:
+            return False
+        os.kill(load.said()[-1][0], signal.SIGKILL)
+        return True
+
+    thread = during(kill)
+    run(workers(cluster, load, notes), store)
+    thread.join()
+    assert_whole(store)
+    twice = [first for first, times in Counter(first for _, first in load.said()).items() if times > 1]
+    assert len(twice) <= 1
+    assert len({process for process, _ in load.said()}) == 3
+    assert [line for line in notes.lines if "is started anew" in line], notes.lines
+
+
+def test_the_slice_of_a_frozen_worker_goes_to_another_and_counts_once(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes, frozen = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes(), list[int]()
+
+    def freeze() -> bool:
+        if len(load.said()) < 5:
+            return False
+        frozen.append(load.said()[-1][0])
+        os.kill(frozen[0], signal.SIGSTOP)
+        return True
+
+    thread = during(freeze)
+    try:
+        run(workers(cluster, load, notes), store)
+    finally:
+        thread.join()
+        with suppress(ProcessLookupError):
+            os.kill(frozen[0], signal.SIGCONT)
+    assert_whole(store)
+    assert max(Counter(first for _, first in load.said()).values()) <= 2
+    assert len(load.said()) <= len(FIRST) + 1
+    assert any("is late with slice" in line for line in notes.lines), notes.lines
+
+
+def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes, frozen = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.4), Notes(), list[int]()
+
+    def freeze_and_go_on() -> bool:
+        if not frozen and len(load.said()) >= 4:
+            frozen.append(load.said()[-1][0])
+            os.kill(frozen[0], signal.SIGSTOP)
+        if any("is late" in line for line in notes.lines):
+            frozen.append(len(load.said()))
+            os.kill(frozen[0], signal.SIGCONT)
+            return True
+        return False
+
+    thread = during(freeze_and_go_on)
+    run(workers(cluster, load, notes), store)
+    thread.join()
+    assert_whole(store)
+    assert len(load.said()) <= len(FIRST) + 1
+    assert frozen[0] in {process for process, _ in load.said()[frozen[1] :]}
+
+
+def test_a_worker_with_other_vectors_is_named_and_left_out(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02, first="wrong"), Notes()
+    run(workers(cluster, load, notes), store)
+    assert_whole(store)
+    assert len({process for process, _ in load.said()}) == 1
+    assert len(notes.lines) == 1
+    assert "is left out: its vectors differ from those computed here: least cosine 0." in notes.lines[0]
+
+
+def test_a_worker_that_cannot_have_the_model_is_named_and_left_out(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02, first="refuses"), Notes()
+    run(workers(cluster, load, notes), store)
+    assert_whole(store)
+    assert [line.split("is left out: ")[1] for line in notes.lines] == ["the model has another fingerprint."]
+
+
+def test_where_no_host_has_the_model_the_run_ends_and_says_why(cluster: Any, tmp_path: Path) -> None:
+    place = make_model(tmp_path / "tiny")
+    spec, files = find_model(str(place))
+    options = EmbedOptions(on=cluster.address)
+    with closing(executor_for(spec, files, options, place=str(place))) as executor:
+        assert isinstance(executor, RayWorkers)
+        executor._patience = IMPATIENT
+        make_model(tmp_path / "other" / "tiny", seed=1)
+        (place / "model.safetensors").write_bytes((tmp_path / "other" / "tiny" / "model.safetensors").read_bytes())
+        with pytest.raises(
+            KnowscapeError, match=r"has had no worker for 1\.0 s.*has the fingerprint .* there, .* here"
+        ):
+            list(executor.encode([(0, ["star"])]))
+
+
+def test_a_node_that_joins_gets_work_and_one_that_leaves_is_left_behind(cluster: Any, tmp_path: Path) -> None:
+    store, load = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.7)
+    thread = Thread(target=run, args=(workers(cluster, load), store))
+    thread.start()
+    during(lambda: len(load.said()) >= 2).join()
+    node = cluster.add_node(num_cpus=1)
+    during(lambda: len({process for process, _ in load.said()}) == 3).join()
+    gone = len(load.said())
+    cluster.remove_node(node)
+    thread.join()
+    assert_whole(store)
+    assert gone < len(FIRST)
+    assert len(load.said()) <= len(FIRST) + 1
+
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+import test_ray
+from fakes import CountingEncoder, Watched
+from knowscape.embed.ray_run import Job, RayWorkers
+from knowscape.store.vectors import VectorStore
+address, folder = sys.argv[1], Path(sys.argv[2])
+test_ray.run(RayWorkers(address, Job(Watched(folder / "seen", 0.3), CountingEncoder)), VectorStore(folder / "store"))
+"""
+
+
+def test_a_driver_that_was_killed_goes_on_with_what_is_missing(cluster: Any, tmp_path: Path) -> None:
+    store = VectorStore(tmp_path / "store")
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, cluster.address, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}
+    )
+    during(lambda: len(store.done()) >= 3 * ROWS).join()
+    driver.kill()
+    driver.wait()
+    done = len(store.done())
+    assert 3 * ROWS <= done < len(TEXTS)
+    assert run(workers(cluster, Watched(tmp_path / "again", 0.02)), store).computed == len(TEXTS) - done
+    assert_whole(store)
+
+
+def test_nothing_to_do_starts_no_worker() -> None:
+    assert list(RayWorkers("ray://nowhere:1", Job(Watched, Threads)).encode([])) == []  # type: ignore[arg-type]
+
+
+def test_a_place_on_one_host_is_refused_for_a_cluster(tmp_path: Path) -> None:
+    spec, files = find_model(str(make_model(tmp_path / "tiny")))
+    with pytest.raises(UsageError, match="'cuda:1' cannot be chosen: use cuda"):
+        executor_for(spec, files, EmbedOptions(EngineOptions("cuda:1"), on="auto"), place="tiny")
+
+
+@pytest.mark.parametrize(
+    ("offered", "workers", "gpus", "found"),
+    [
+        ({"CPU": 16, "GPU": 2}, None, True, [(8, 1), (8, 1)]),
+        ({"CPU": 16, "GPU": 2}, 3, True, [(5, 0.5)] * 3),
+        ({"CPU": 16, "GPU": 2}, None, False, [(16, 0)]),
+        ({"CPU": 4}, None, True, [(4, 0)]),
+        ({"CPU": 4}, 3, True, [(1, 0)] * 3),
+        ({"CPU": 2}, 5, True, [(1, 0)] * 2),
+        ({"GPU": 1}, None, True, [(0, 1)]),
+        ({"memory": 9}, None, True, []),
+    ],
+)
+def test_a_host_has_a_worker_for_each_gpu_or_one_for_its_cores(
+    offered: dict[str, float], workers: int | None, gpus: bool, found: list[tuple[int, float]]
+) -> None:
+    node = {"NodeID": "abcdef", "NodeManagerAddress": "10.0.0.7", "Resources": offered}
+    slots = _slots(node, Job(Watched, CountingEncoder, workers, gpus))  # type: ignore[arg-type]
+    assert [(slot.cores, slot.gpus) for slot in slots] == found
+
+
+def test_the_least_cosine_knows_zero_vectors_other_shapes_and_no_numbers() -> None:
+    here = np.array([[1, 0], [0, 2], [0, 0]], np.float32)
+    assert least_cosine(here, 3 * here) == 1
+    assert least_cosine(here, here[:, ::-1].copy()) == 0
+    assert least_cosine(here, here[:2]) == 0
+    assert not least_cosine(here, here * np.float32("nan")) >= 0.999
+
+
+def test_a_worker_of_another_version_says_so() -> None:
+    assert Remote().start("0.0.9", Watched, 1) == f"it has Knowscape {__version__}, and not 0.0.9"  # type: ignore[arg-type]
