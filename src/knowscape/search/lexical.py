@@ -43,7 +43,7 @@ class LexicalIndex:
     def __init__(self, folder: Path, languages: Sequence[str]) -> None:
         import tantivy
 
-        self._folder, self._languages = folder, tuple(languages)
+        self._languages = tuple(languages)
         folder.mkdir(exist_ok=True)
         self._schema = _schema(self._languages)
         self._index: Any = tantivy.Index(self._schema, path=str(folder))

@@ -98,10 +98,6 @@ class Documents:
         ids, digests = self._table["id"].to_pylist(), self._table["digest"].to_pylist()
         return {ids[slot]: (slot, digests[slot]) for slot in np.flatnonzero(self.alive).tolist()}
 
-    def ids(self, slots: Sequence[int]) -> list[str]:
-        found: list[str] = self._table["id"].take(pa.array(slots, pa.int64())).to_pylist()
-        return found
-
     def allowed(self, filters: tuple[Filter, ...]) -> NDArray[np.bool_] | None:
         """Return which slots live and meet all filters, bool[n]; None where all do."""
         if not filters and self.alive.all():
