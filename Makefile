@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 	$(BIN)/knowscape demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: lint browser sshd
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -169,9 +169,7 @@ def _judged(
 
 def _titles(corpus: Corpus, count: int, encoder: Encoder, progress: Progress) -> Asked:
     """Return titles that only one document has, drawn at random; UsageError where there are none."""
-    titles = [title.strip() for title in corpus.titles]
-    names, first, times = np.unique(np.array(titles, object), return_index=True, return_counts=True)
-    rows = np.sort(first[(times == 1) & (names != "")])
+    rows = corpus.own_titles()
     if not len(rows):
         raise UsageError("No document has a title of its own to ask for. Name queries with: --queries FILE")
     rows = np.sort(np.random.default_rng(0).permutation(rows)[:count])
@@ -182,7 +180,7 @@ def _titles(corpus: Corpus, count: int, encoder: Encoder, progress: Progress) ->
 
     about = f"{len(rows):,} titles as a stand-in for queries: easier than what people ask" + _doubt(len(rows))
     judges: dict[str, Judge] = {_OWN: own}
-    return Asked(_encoded([titles[row] for row in rows], encoder, progress), about, judges)
+    return Asked(_encoded([corpus.titles[row].strip() for row in rows], encoder, progress), about, judges)
 
 
 def _warned(asked: Asked, choices: Sequence[Compression], model: str) -> Asked:

@@ -190,15 +190,13 @@ def _asked(atlas: Atlas, gate: Gate) -> tuple[list[str], dict[str, Judge]]:
 
 def _titles(atlas: Atlas) -> tuple[list[str], dict[str, Judge]]:
     """Return titles that only one article has, drawn at random, each of which should find its own."""
-    titles, ids = atlas.corpus.titles, atlas.corpus.ids
-    names, first, times = np.unique(np.array(titles, object), return_index=True, return_counts=True)
-    rows = first[(times == 1) & np.array([any(letter.isalnum() for letter in name) for name in names], bool)]
-    rows = np.sort(np.random.default_rng(0).permutation(rows)[:_SHADOWS])
+    titles, ids, own = atlas.corpus.titles, atlas.corpus.ids, atlas.corpus.own_titles()
+    rows = np.sort(np.random.default_rng(0).permutation(own)[:_SHADOWS])
     if not len(rows):
         raise UsageError("No article has a title of its own to ask for. Name queries with: --queries FILE")
     grades = [{ids[row]: 1} for row in rows]
-    own = Measure.parse(f"mrr@{_DEPTH}")
-    return [titles[row] for row in rows], {f"own article {own}": lambda found: measure_rankings(found, grades, [own])}
+    mrr = Measure.parse(f"mrr@{_DEPTH}")
+    return [titles[row] for row in rows], {f"own article {mrr}": lambda found: measure_rankings(found, grades, [mrr])}
 
 
 def _answers(search: Search, queries: list[str], progress: Progress) -> list[list[str]]:

@@ -55,7 +55,7 @@ def test_title_and_text_are_joined_and_queries_without_a_judgement_left_out(tmp_
     [
         ({"corpus": ""}, r"corpus\.jsonl is empty.*_id"),
         ({"corpus": CORPUS + "{"}, r"corpus\.jsonl, line 3 is not JSON.*_id"),
-        ({"corpus": CORPUS + "[]"}, r"corpus\.jsonl, line 3 lacks _id or text"),
+        ({"corpus": CORPUS + "[]"}, r"corpus\.jsonl, line 3 is no object"),
         ({"corpus": '{"_id": 1, "text": ""}'}, r"corpus\.jsonl, line 1 lacks _id or text.*not a string"),
         ({"corpus": CORPUS + '\n{"_id": "d1", "text": ""}'}, r"corpus\.jsonl, line 4: the _id 'd1' came before"),
         ({"corpus": "\udcff"}, r"corpus\.jsonl is not in UTF-8"),
@@ -121,7 +121,7 @@ def test_bad_pairs_are_refused_by_file_and_line(tmp_path: Path, content: bytes, 
     ("content", "says"),
     [
         ("", r"is empty"),
-        ("[1]", r"line 1 lacks sentence1 or sentence2"),
+        ("[1]", r"line 1 is no object"),
         ('{"sentence1": "a", "sentence2": "b"}', r"line 1: the score None is not a number"),
         ('{"sentence1": "a", "sentence2": "b", "score": true}', r"line 1: the score True"),
         ('{"sentence1": "a", "sentence2": "b", "score": 1' + "0" * 400 + "}", r"line 1: the score 10+ is not a number"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from knowscape.characters import printable
 from knowscape.files import sha256_text
@@ -100,6 +101,12 @@ class Corpus:
     def _column(self, name: str) -> list[str]:
         values: list[str] = self.table[name].to_pylist()
         return values
+
+    def own_titles(self) -> NDArray[np.int64]:
+        """Return int64[m], in order, the rows whose titles no other has and that hold a letter or digit."""
+        names, first, times = np.unique(np.array(self.titles, object), return_index=True, return_counts=True)
+        named = np.array([any(letter.isalnum() for letter in name) for name in names], bool)
+        return np.sort(first[(times == 1) & named])
 
     @cached_property
     def ids(self) -> list[str]:

@@ -8,8 +8,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from knowscape.corpus.lines import numbered_lines, read_fields
 from knowscape.errors import UsageError
-from knowscape.evaluate.lines import numbered_lines, read_fields
 
 __all__ = ["RetrievalSet", "read_judgements", "read_queries", "read_retrieval"]
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from knowscape.corpus.lines import numbered_lines
 from knowscape.errors import UsageError
-from knowscape.evaluate.lines import numbered_lines
 from knowscape.files import write_atomic
 from knowscape.progress import SILENT, Progress
 

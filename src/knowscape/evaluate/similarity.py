@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.corpus.lines import numbered_lines, read_fields
 from knowscape.encoders.spec import Encoder
 from knowscape.encoders.vectors import comparable, encode_all
 from knowscape.errors import KnowscapeError, UsageError
-from knowscape.evaluate.lines import numbered_lines, read_fields
 from knowscape.evaluate.significance import Figure, counts_drawn, percentiles
 from knowscape.progress import SILENT, Progress
 

@@ -1,6 +1,5 @@
 """What a model learns from: pairs, triplets or scored pairs in a JSONL file, one example a line."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.corpus.lines import numbered_lines, read_fields
 from knowscape.errors import UsageError
 
 __all__ = ["Example", "Examples", "groups_of", "hold_out", "read_examples", "without_texts_of"]
@@ -56,7 +56,7 @@ def read_examples(path: Path) -> Examples:
     Raises UsageError, with file and line, for a missing or empty file, a line that is not as it should be, an empty
     text, and lines of two kinds; for scored pairs also where all scores are the same.
     """
-    found = [(where, *_example(where, line)) for where, line in _lines(path)]
+    found = [(where, *_example(where, line)) for where, line in numbered_lines(path, _ACCEPTED)]
     kind = found[0][1]
     for where, other, _ in found:
         if other != kind:
@@ -67,34 +67,12 @@ def read_examples(path: Path) -> Examples:
     return Examples(kind, items)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the place, for messages, and the text of each line that is not empty."""
-    if not path.is_file():
-        raise UsageError(f"There is no file {path}. {_ACCEPTED}.")
-    empty = True
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    empty = False
-                    yield f"{path}, line {number}", line
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not in UTF-8: {error}. {_ACCEPTED}.") from error
-    if empty:
-        raise UsageError(f"{path} is empty. {_ACCEPTED}.")
-
-
 def _example(where: str, line: str) -> tuple[str, Example]:
     """Return the kind of a line and its example."""
-    try:
-        value: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where} is not JSON: {error}. {_ACCEPTED}.") from error
-    fields = value if isinstance(value, dict) else {}
+    fields = read_fields(where, line, _ACCEPTED)
     kind = next((kind for kind, names in _FORMS.items() if set(names) == set(fields)), None)
     if kind is None:
-        said = f"has the fields {', '.join(map(repr, fields)) or 'none'}" if isinstance(value, dict) else "is no object"
-        raise UsageError(f"{where} {said}. {_ACCEPTED}.")
+        raise UsageError(f"{where} has the fields {', '.join(map(repr, fields)) or 'none'}. {_ACCEPTED}.")
     texts = [_text(where, name, fields[name]) for name in _FORMS[kind] if name != "score"]
     negative = texts[2] if kind == "triplets" else ""
     return kind, Example(texts[0], texts[1], negative, _score(where, fields["score"]) if kind == "scored" else 0.0)

@@ -19,7 +19,7 @@ def numbered_lines(path: Path, accepted: str) -> Iterator[tuple[str, str]]:
         raise UsageError(f"There is no file {path}. {accepted}.")
     empty = True
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     empty = False
@@ -33,9 +33,11 @@ def numbered_lines(path: Path, accepted: str) -> Iterator[tuple[str, str]]:
 
 
 def read_fields(where: str, line: str, accepted: str) -> dict[str, Any]:
-    """Return the JSON object in a line; empty for JSON of another kind.  UsageError for what is no JSON."""
+    """Return the JSON object in a line; UsageError for what is none."""
     try:
         found: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON: {error}. {accepted}.") from error
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        raise UsageError(f"{where} is no object. {accepted}.")
+    return found
