@@ -19,8 +19,9 @@ from knowscape.encoders.load import load_encoder
 from knowscape.evaluate.retrieval import read_retrieval
 from knowscape.progress import progress_for
 from knowscape.search.compressed import compress
-from knowscape.search.compression_plan import Figure, Plan
+from knowscape.search.compression_plan import Plan
 from knowscape.search.compression_plot import drawing
+from knowscape.significance import Figure
 
 MODEL = "all-MiniLM-L6-v2"
 CHOICES = (

@@ -17,7 +17,8 @@ HEIGHT = {
     "export": 6, "labels": 6, "merge": 6, "page": 6, "atlas": 5, "indexing": 4, "check": 3, "embedding": 3,
     "placement": 3, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
     "search": 2,
-    "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "ssh": 0, "errors": -1, "characters": -1,
+    "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "ssh": 0,
+    "significance": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}

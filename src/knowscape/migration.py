@@ -18,9 +18,9 @@ from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import GateError, UsageError
 from knowscape.evaluate.metrics import Measure, measure_rankings
 from knowscape.evaluate.retrieval import read_judgements, read_queries
-from knowscape.evaluate.significance import Figure, mean_figures, paired_figures
 from knowscape.indexing import IndexOptions, make_passages
 from knowscape.progress import SILENT, Progress
+from knowscape.significance import Figure, mean_figures, paired_figures
 from knowscape.sites import Search, Site
 
 __all__ = ["Gate", "Migrated", "migrate", "roll_back"]
@@ -95,12 +95,12 @@ def migrate(
     before = site.spec()
     if before.fingerprint == spec.fingerprint:
         return Migrated(before.name, spec.name, len(atlas.corpus))
-    _catch_up(atlas, to, spec, site, options=options, progress=progress)
+    prepared = _catch_up(atlas, to, spec, site, options=options, progress=progress)
     found = _shadow(atlas, site, gate, (before.name, spec.name), progress=progress)
     if found.failed and not gate.force:
         raise GateError(spec.name, before.name, found.failed)
-    # What came in while the shadow queries ran.
-    _catch_up(atlas, to, spec, site, options=options, progress=progress)
+    if atlas.folder.info().get("corpus") != prepared:  # something came in while the shadow queries ran
+        _catch_up(atlas, to, spec, site, options=options, progress=progress)
     site.switch()
     return found
 
@@ -134,8 +134,8 @@ def _catch_up(
     options: IndexOptions,
     progress: Progress,
     back: bool = False,
-) -> None:
-    """Prepare the index of what the atlas holds, again and again until it holds no more than that."""
+) -> str:
+    """Prepare the index of what the atlas holds until it holds no more than that; returns the digest of its corpus."""
     while True:
         now = Atlas(atlas.folder)
         place = next((where for where in (*options.models, to) if find_model(where)[0] == spec), to)
@@ -145,7 +145,7 @@ def _catch_up(
         with progress.stage("Index"):
             site.prepare(spec, now.corpus, passages, back=back)
         if atlas.folder.info().get("corpus") == now.corpus.digest:
-            return
+            return now.corpus.digest
 
 
 def _at(options: IndexOptions, place: str) -> IndexOptions:

@@ -15,7 +15,8 @@ from knowscape.finetune.card import verdict
 from knowscape.finetune.examples import Example, Examples
 from knowscape.finetune.mining import mine_negatives, with_negatives
 from knowscape.finetune.options import FinetuneOptions
-from knowscape.finetune.scores import Comparison, Interval, compare, positive_ranks
+from knowscape.finetune.scores import Comparison, compare, positive_ranks
+from knowscape.significance import Figure
 
 
 class Written:
@@ -122,12 +123,12 @@ def test_a_better_model_is_told_from_its_base_and_an_equal_one_is_not() -> None:
         assert one.low < one.value < one.high
     assert not compare(better, worse, PAIRS)[0].improved
     same = compare(worse, worse, PAIRS)[0]
-    assert (same.difference, same.improved) == (Interval(0.0, 0.0, 0.0), False)
+    assert (same.difference, same.improved) == (Figure(0.0, 0.0, 0.0), False)
 
 
 def test_a_model_that_takes_all_texts_for_one_gets_nothing() -> None:
     flat = Written(dict.fromkeys([*(f"q{n}" for n in range(200)), *(f"a{n}" for n in range(200))], (1.0, 0.0)))
-    assert compare(flat, flat, PAIRS)[0].before == Interval(0.0, 0.0, 0.0)
+    assert compare(flat, flat, PAIRS)[0].before == Figure(0.0, 0.0, 0.0)
 
 
 def test_the_interval_is_that_of_the_mean_over_anchors() -> None:
@@ -184,7 +185,7 @@ def test_a_similarity_that_is_not_trained_for_is_refused() -> None:
     [(0.01, 0.2, "Better than its base"), (-0.1, 0.2, "NOT shown to be better"), (-0.3, -0.1, "WORSE than its base")],
 )
 def test_the_verdict_says_what_the_interval_says(low: float, high: float, says: str) -> None:
-    one = Comparison("mrr@10", Interval(0.5, 0.4, 0.6), Interval(0.5, 0.4, 0.6), Interval(0.05, low, high))
+    one = Comparison("mrr@10", Figure(0.5, 0.4, 0.6), Figure(0.5, 0.4, 0.6), Figure(0.05, low, high))
     record = {"scores": [one.to_json()], "plan": {"model": "all-MiniLM-L6-v2"}}
     assert verdict(record).startswith(says)
     assert one.improved == (low > 0)

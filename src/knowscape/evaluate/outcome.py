@@ -12,7 +12,7 @@ from knowscape.errors import UsageError
 from knowscape.evaluate.metrics import DEFAULT_MEASURES, Measure, measure_rankings
 from knowscape.evaluate.retrieval import RetrievalSet
 from knowscape.evaluate.runs import Run, ranked
-from knowscape.evaluate.significance import Figure, Paired, mean_figures, paired_figures
+from knowscape.significance import Figure, Paired, mean_figures, paired_figures
 
 __all__ = ["Comparison", "Evaluation", "compare", "evaluate_retrieval"]
 

@@ -18,8 +18,8 @@ from knowscape.corpus.lines import numbered_lines, read_fields
 from knowscape.encoders.spec import Encoder
 from knowscape.encoders.vectors import comparable, encode_all
 from knowscape.errors import KnowscapeError, UsageError
-from knowscape.evaluate.significance import Figure, counts_drawn, percentiles
 from knowscape.progress import SILENT, Progress
+from knowscape.significance import Figure, counts_drawn, percentiles
 
 __all__ = [
     "Correlations",

@@ -17,8 +17,9 @@ from knowscape.encoders.spec import Encoder
 from knowscape.encoders.vectors import Encode, comparable, encode_all
 from knowscape.finetune.examples import Example, Examples, groups_of
 from knowscape.progress import SILENT, Progress
+from knowscape.significance import Figure, percentiles
 
-__all__ = ["Comparison", "Interval", "compare", "positive_ranks"]
+__all__ = ["Comparison", "compare", "positive_ranks"]
 
 _RESAMPLES, _DEPTH = 2000, 10
 # Similarities held at a time: 64 MB of float32.
@@ -30,22 +31,13 @@ Statistic = Callable[[Values, NDArray[np.int64]], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure and the 95 % interval of it."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """One measure of the model before and after, and the difference, above 0 where it is better after."""
 
     measure: str
-    before: Interval
-    after: Interval
-    difference: Interval
+    before: Figure
+    after: Figure
+    difference: Figure
 
     @property
     def improved(self) -> bool:
@@ -177,15 +169,10 @@ def _bootstrap(
     before, after = (statistic(one, whole) for one in values)
     return Comparison(
         measure,
-        _interval(before, drawn[:, 0]),
-        _interval(after, drawn[:, 1]),
-        _interval(after - before, drawn[:, 1] - drawn[:, 0]),
+        percentiles(before, drawn[:, 0]),
+        percentiles(after, drawn[:, 1]),
+        percentiles(after - before, drawn[:, 1] - drawn[:, 0]),
     )
-
-
-def _interval(value: float, drawn: Values) -> Interval:
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    return Interval(value, float(low), float(high))
 
 
 def for_sentences(encoder: Encoder) -> Encode:

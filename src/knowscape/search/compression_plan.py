@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from knowscape.progress import SILENT, Progress
 from knowscape.search.compressed import Compressed, compress
 from knowscape.search.compression import Compression
+from knowscape.significance import Figure, mean_figures
 
-__all__ = ["DEPTH", "OVERLAP", "TOLERANCES", "Asked", "Figure", "Measured", "Plan", "measure"]
+__all__ = ["DEPTH", "OVERLAP", "TOLERANCES", "Asked", "Measured", "Plan", "measure"]
 
 Floats = NDArray[np.float32]
 # A figure for each query, float64[q], of the rows int64[q, 10] that were found, best first.
@@ -23,18 +24,8 @@ OVERLAP = f"overlap@{DEPTH}"
 # How much of a measure may be lost where nobody says how much.  Half of one of the ten found by the exact search may
 # be another one; what people judged relevant is to be found all but as well.
 TOLERANCES = {OVERLAP: 0.05, f"ndcg@{DEPTH}": 0.01}
-_RESAMPLES, _TAILS = 2_000, (0.025, 0.975)
 # Queries that are timed, and how often each.
 _TIMED, _TURNS = 100, 3
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A mean over queries with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +137,8 @@ def measure(
             stage.advance()
     values = {name: np.stack([judge(rows) for rows in found], axis=1) for name, judge in asked.judges.items()}
     values[OVERLAP] = np.stack([_overlap(rows, found[0]) for rows in found], axis=1)
-    quality = {name: _figures(one) for name, one in values.items()}
-    difference = {name: _figures(one - one[:, :1]) for name, one in values.items()}
+    quality = {name: mean_figures(one) for name, one in values.items()}
+    difference = {name: mean_figures(one - one[:, :1]) for name, one in values.items()}
     times = _seconds(made, asked.vectors, vectors, progress)
     return Plan(
         tuple(
@@ -180,15 +171,6 @@ def _size(count: int) -> str:
 def _overlap(rows: NDArray[np.int64], exact: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return for each query the share of the exact search's rows that were found."""
     return np.asarray((rows[:, :, None] == exact[:, None, :]).any(axis=1).mean(axis=1), np.float64)
-
-
-def _figures(values: NDArray[np.float64]) -> list[Figure]:
-    """Return the mean of each column of float64[q, m] with its interval (percentile bootstrap over the queries)."""
-    count, means = len(values), values.mean(axis=0)
-    random = np.random.default_rng(0)
-    drawn = np.stack([values[random.integers(0, count, count)].mean(axis=0) for _ in range(_RESAMPLES)])
-    low, high = np.quantile(drawn, _TAILS, axis=0)
-    return [Figure(*map(float, row)) for row in np.stack([means, low, high], axis=1)]
 
 
 def _seconds(made: Sequence[Compressed], queries: Floats, full: Floats, progress: Progress) -> NDArray[np.float64]:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from knowscape.search.compression_plan import Figure, Plan
+from knowscape.search.compression_plan import Plan
+from knowscape.significance import Figure
 
 __all__ = ["drawing"]
 

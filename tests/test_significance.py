@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from knowscape.errors import UsageError
-from knowscape.evaluate.significance import counts_drawn, mean_figures, paired_figures
 from knowscape.evaluate.similarity import correlations
+from knowscape.significance import counts_drawn, mean_figures, paired_figures
 
 WORLDS = 400
 
@@ -115,7 +115,7 @@ def test_values_of_other_queries_cannot_be_compared() -> None:
 
 def test_resamples_are_as_large_as_the_sample_and_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.concatenate(list(counts_drawn(10, 50, 0)))
-    monkeypatch.setattr("knowscape.evaluate.significance._BLOCK", 70)
+    monkeypatch.setattr("knowscape.significance._BLOCK", 70)
     parts = list(counts_drawn(10, 50, 0))
     assert [len(part) for part in parts] == [7] * 7 + [1]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
