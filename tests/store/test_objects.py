@@ -472,8 +472,9 @@ def test_a_store_that_ignores_conditions_is_refused(url: str, monkeypatch: pytes
 
 def test_what_needs_files_names_pull(url: str, knowscape: Run, tmp_path: Path) -> None:
     says = rf"{url} is in an object store.* knowscape pull {url} "
+    corpus, _ = make_corpus(tmp_path, 4)
     for action in (
-        lambda: open_atlas(url), lambda: build(make_corpus(tmp_path, 4)[0], out=url), lambda: merge([Path(url)], tmp_path / "out"),
+        lambda: open_atlas(url), lambda: build(corpus, out=url), lambda: merge([Path(url)], tmp_path / "out"),
     ):  # fmt: skip
         with pytest.raises(KnowscapeError, match=says):
             action()

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
-from knowscape.errors import MissingExtraError, StorageError, UsageError
+from knowscape.errors import KnowscapeError, MissingExtraError, StorageError, UsageError
 from knowscape.files import RemotePath
 from knowscape.store.refusals import endpoint, no_bucket, no_conditions, refusal
 
@@ -36,6 +36,7 @@ _LIST = 1000
 _PATIENCE, _RETRIES, _TIMEOUT = 60, 8, 120
 # A creation may not be sent again blindly: what is there then is looked at first.
 _TRIES, _PAUSE = 4, 0.5
+_MOST_SWAPS = 100
 
 
 def find_url(text: str | Path) -> str | None:
@@ -212,7 +213,7 @@ class ObjectPath(RemotePath):
             raise no_conditions(self.root, "it created an object twice")
 
     def put_changed(self, change: Callable[[bytes | None], bytes]) -> None:
-        while True:
+        for left in reversed(range(_MOST_SWAPS)):
             try:
                 with self._asking():
                     try:
@@ -223,7 +224,11 @@ class ObjectPath(RemotePath):
                         before, version = bytes(found.bytes()), _version(found.meta)
                         self._store().put(self.key, change(before), mode=version)
                 return
-            except (_exceptions().AlreadyExistsError, _exceptions().PreconditionError):
+            except (_exceptions().AlreadyExistsError, _exceptions().PreconditionError) as error:
+                if not left:
+                    raise KnowscapeError(
+                        f"Others change {self} again and again. Run the same command again."
+                    ) from error
                 _pause()
 
     def _store(self) -> Any:
