@@ -388,7 +388,6 @@ def test_errors_that_pass_are_waited_for(url: str, server: ObjectServer) -> None
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "_RETRIES", 2)
-    monkeypatch.setattr(objects, "_TRIES", 2)
     monkeypatch.setattr(objects, "_PAUSE", 0.1)
     objects._connect.cache_clear()
 

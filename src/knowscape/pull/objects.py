@@ -1,6 +1,9 @@
 """An atlas in an object store, read as one on another host is."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 
 from knowscape.errors import UsageError
 from knowscape.pull.remote import Request
@@ -9,6 +12,8 @@ from knowscape.store.objects import ObjectPath
 __all__ = ["ObjectSource"]
 
 _BLOCK = 1 << 23
+# Requests that are under way at once, since each waits for its answer.
+_AHEAD = 16
 
 
 class ObjectSource:
@@ -29,15 +34,25 @@ class ObjectSource:
 
     def fetch(self, requests: Sequence[Request]) -> Iterator[tuple[int | None, Iterator[bytes]]]:
         """Yield for each file its length there, and the bytes that are wanted; none where it has another length."""
-        for request in requests:
-            path = self._path / request.name
-            try:
-                size = path.stat().st_size
-            except FileNotFoundError:
-                yield None, iter(())
-                continue
-            fits = request.bytes in (None, size)
-            yield size, _blocks(path, request.first, size if fits else 0)
+        with ThreadPoolExecutor(_AHEAD) as pool:
+            waiting = deque[Future[tuple[int | None, Iterator[bytes]]]]()
+            for request in requests:
+                waiting.append(pool.submit(self._begin, request))
+                if len(waiting) == _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _begin(self, request: Request) -> tuple[int | None, Iterator[bytes]]:
+        """Return the length of a file there and its bytes, of which the first block has come."""
+        path = self._path / request.name
+        try:
+            size = path.stat().st_size
+            blocks = _blocks(path, request.first, size if request.bytes in (None, size) else 0)
+            first = list(islice(blocks, 1))
+        except FileNotFoundError:
+            return None, iter(())
+        return size, chain(first, blocks)
 
     def sha256(self, name: str) -> str:
         """Raise UsageError: an object store computes no digests of what it holds."""

@@ -35,7 +35,7 @@ _LIST = 1000
 # A request that fails is sent again after 0.2 s, 0.4 s and so on, for so many seconds at most.
 _PATIENCE, _RETRIES, _TIMEOUT = 60, 8, 120
 # A creation may not be sent again blindly: what is there then is looked at first.
-_TRIES, _PAUSE = 4, 0.5
+_TRIES, _PAUSE = 2, 0.5
 _MOST_SWAPS = 100
 
 
