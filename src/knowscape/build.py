@@ -159,7 +159,7 @@ def embed_corpus(
         found = run(
             Texts(corpus.texts, corpus.ids, corpus.text_digests),
             store=store,
-            cache=VectorCache.usual(cache_folder()) if options.cache and not folder.corpus.shared else None,
+            cache=VectorCache.usual(cache_folder()) if options.cache else None,
         )
         if found.failed:
             name, why = next(iter(found.failed.items()))

@@ -33,9 +33,11 @@ from knowscape.pull.run import pull_url
 from knowscape.repair import repair
 from knowscape.store import manifest, objects
 from knowscape.store.atlas import AtlasFolder
+from knowscape.store.cache import VectorCache
 from knowscape.store.manifest import PartFolder
 from knowscape.store.objects import atlas_path
 from knowscape.store.parts import write_part
+from knowscape.store.refusals import refusal
 from knowscape.store.vectors import VectorStore
 from object_server import ObjectServer, object_server
 
@@ -162,6 +164,16 @@ def test_the_same_rows_are_the_same_part_in_both(url: str, tmp_path: Path) -> No
     assert stores[0].parts.about() == stores[1].parts.about()
 
 
+def test_vectors_of_other_atlases_of_this_machine_are_not_computed_again(url: str, tmp_path: Path) -> None:
+    cache, found = VectorCache(tmp_path / "cache", 10**9), list[Embedded]()
+    for folder, texts in ((tmp_path / "here", TEXTS[:50]), (atlas_path(url), TEXTS)):
+        found.append(
+            embed(these(texts), spec=SPEC, executor=Threads(CountingEncoder), store=VectorStore(folder), cache=cache)
+        )
+    assert found == [Embedded(50, 0, {}), Embedded(len(TEXTS) - 50, 50, {})]
+    assert_whole(VectorStore(atlas_path(url)))
+
+
 def test_damage_is_found_alike(place: Path) -> None:
     store = VectorStore(place)
     run(store)
@@ -248,6 +260,7 @@ from knowscape.embed.run import Commits, Texts, embed
 from knowscape.files import sha256_text
 from knowscape.store.objects import atlas_path
 from knowscape.store.parts import write_part
+from knowscape.store.refusals import refusal
 from knowscape.store.vectors import VectorStore
 texts = [f"text {n}" for n in range(160)]
 these = Texts(texts, [f"id of {text}" for text in texts], [sha256_text(text) for text in texts])
@@ -433,6 +446,12 @@ def test_what_the_store_refuses_is_told_with_what_to_type(
     server.fail("(PUT|GET) ", "refuse", times=999, status=status, body=body)
     with pytest.raises(UsageError, match=re.escape(says)):
         AtlasFolder.create(atlas_path(url))
+
+
+def test_words_in_a_path_are_not_taken_for_the_stores() -> None:
+    url = "s3://maps/redirect-NoSuchBucket-403-501-latest/api/token"
+    says = f"Generic S3 error: Error performing GET http://s3/{url[5:]} in 403ms - HTTP error: error sending request"
+    assert isinstance(refusal(url, says), StorageError)
 
 
 def test_a_bucket_that_is_missing_and_credentials_that_are_not_set(

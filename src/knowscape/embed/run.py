@@ -80,7 +80,8 @@ def embed(
         count = sum(len(part.rows) for part in slices)
         name = "Embedding questions" if these.queries else "Embedding"
         with progress.stage(name, total=len(wanted), done=len(wanted) - count) as stage:
-            keep = partial(cache.keep, spec.fingerprint) if cache else None
+            # The cache links files of this machine.
+            keep = partial(cache.keep, spec.fingerprint) if cache and not store.parts.shared else None
             sink = _Sink(these, writer, commits, keep)
             work = (_work(these, number, part) for number, part in enumerate(slices))
             for number, result in executor.encode(work, queries=these.queries):

@@ -241,7 +241,7 @@ class ObjectPath(RemotePath):
         try:
             yield
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if "<Code>NoSuchBucket<" in str(error):
                 raise no_bucket(self.root) from error
             raise FileNotFoundError(f"There is no {self}") from error
         except (known.AlreadyExistsError, known.PreconditionError):

@@ -20,6 +20,7 @@ def endpoint() -> str:
 
 
 def no_bucket(root: str) -> UsageError:
+    """Return the error for a bucket that is not there."""
     where = endpoint() if root.startswith("s3:") else ""
     return UsageError(
         f"There is no bucket {root}{f' at {where}' if where else ''}. Make it there, or name another; its address "
@@ -35,21 +36,23 @@ def no_conditions(root: str, why: str) -> UsageError:
 def refusal(url: str, says: str) -> KnowscapeError:
     """Return the error for what an object store, or the way to it, said."""
     scheme, root = url.partition(":")[0], "/".join(url.split("/")[:3])
-    code = re.search(r"<Code>(\w+)</Code>", says)
-    why = code[1] if code else first_line(KnowscapeError(says))
-    if "NoSuchBucket" in says:
+    # What is said names the path too, which may hold any word.
+    found, status = re.search(r"<Code>(\w+)</Code>", says), re.search(r"status code: (\d+)", says)
+    code, number = found[1] if found else "", status[1] if status else ""
+    why = code or first_line(KnowscapeError(says))
+    if code == "NoSuchBucket":
         return no_bucket(root)
-    if re.search(r"169\.254\.|latest/api/token|metadata\.google|MissingCredentials", says):
+    if re.search(r"//[^/]*/latest/api/token|//(169\.254\.|metadata\.google)", says):
         return UsageError(f"There are no credentials for {root}: {_CREDENTIALS[scheme]}.")
-    if "redirect" in says or "AuthorizationHeaderMalformed" in says or "IllegalLocationConstraint" in says:
+    if "Received redirect" in says or code in ("AuthorizationHeaderMalformed", "PermanentRedirect"):
         region = re.search(r"expecting '([\w-]+)'|<Region>([\w-]+)</Region>", says)
         name = (region[1] or region[2]) if region else "REGION"
         return UsageError(f"{root} is in another region than AWS_REGION says. Type: export AWS_REGION={name}")
-    if re.search(r"\b40[13]\b", says):
+    if number in ("401", "403"):
         return UsageError(
             f"{url} is refused to these credentials ({why}). See what they may do, or {_CREDENTIALS[scheme]}."
         )
-    if re.search(r"\b501\b|NotImplemented", says):
+    if number == "501":
         return no_conditions(root, why)
     return StorageError(
         f"{url} cannot be reached: {why:.300}. What was committed stays; run the same command again when it answers."
