@@ -60,7 +60,7 @@ torch: $(VENV)/.installed-dev
 # On a real cluster of two nodes on this machine, with the extra that few need.
 ray: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[ray]'
-	$(BIN)/python -m pytest tests/embed/test_ray.py
+	$(BIN)/python -m pytest tests/embed/test_ray.py tests/embed/test_ray_objects.py
 
 # Against a real server, which OPENSEARCH_URL names; docs/opensearch.md says how to start one.
 opensearch: $(VENV)/.installed-dev

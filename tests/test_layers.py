@@ -31,6 +31,7 @@ HOME = {
     "faiss": ("maps/neighbours.py", "search/dense.py", "search/codes.py"), "openTSNE": "maps/",
     "tantivy": "search/lexical.py", "pytrec_eval": "evaluate/metrics.py",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
+    "obstore": "store/objects.py",
     "opensearchpy": "search/opensearch_server.py", "ray": "embed/ray_run.py",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",

@@ -115,9 +115,12 @@ def refresh_index(
 
 
 def put_corpus(folder: AtlasFolder, corpus: Corpus) -> None:
-    """Store the corpus as the atlas's own, unless it is there already and whole."""
+    """Store the corpus as the atlas's own, unless it is there already and whole.
+
+    From an object store it is not fetched for that: whoever reads it compares its digest.
+    """
     parts, about = folder.corpus, {"kind": "corpus", "digest": corpus.digest}
-    if faults := parts.check(full=True):
+    if faults := parts.check(full=not parts.shared):
         with parts.writing() as writer:
             part = write_part(parts.folder, corpus.table)
             writer.restate([part], about)
@@ -148,13 +151,14 @@ def embed_corpus(
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()
-    with closing(executor_for(spec, files, options, place=model, progress=progress)) as executor:
+    store = folder.vectors(spec.name, spec.fingerprint)
+    with closing(executor_for(spec, files, options, place=model, store=store, progress=progress)) as executor:
         rows = slice_rows(weights_bytes(files), fast=has_nvidia(options.engine.device))
         commits = replace(options.commits, slice_rows=rows)
         run = partial(embed, spec=spec, executor=executor, commits=commits, progress=progress)
         found = run(
             Texts(corpus.texts, corpus.ids, corpus.text_digests),
-            store=folder.vectors(spec.name, spec.fingerprint),
+            store=store,
             cache=VectorCache.usual(cache_folder()) if options.cache else None,
         )
         if found.failed:
@@ -162,16 +166,14 @@ def embed_corpus(
             progress.note(f"{len(found.failed):,} documents could not be embedded and are left out: {name} ({why})")
         if questions:
             run(_as_texts(questions), store=folder.question_vectors(spec.name, spec.fingerprint))
-    info = folder.info()
-    runs = dict(info.get("runs", {}))
+    runs = {}
     if found.computed:
         runs[spec.name] = {
             "processing_time": round(time.perf_counter() - start, 3), "texts_computed": found.computed,
             "device": options.engine.device, "batch_tokens": options.engine.batch_tokens,
         }  # fmt: skip
-    models = {**info.get("models", {}), spec.name: spec.fingerprint}
-    chosen = spec.name if usual else info.get("model", spec.name)
-    folder.update({"models": models, "model": chosen, "runs": runs})
+    chosen = spec.name if usual else folder.info().get("model", spec.name)
+    folder.update({"models": {spec.name: spec.fingerprint}, "model": chosen, "runs": runs})
     return found
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from knowscape.corpus.document import IDENTITY, Corpus
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.errors import DamageError, Fault, KnowscapeError, UsageError
-from knowscape.files import digest_file, sha256_text
+from knowscape.files import RemotePath, digest_file, sha256_text
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.labels import untrue_labels
 from knowscape.maps.neighbours import NeighbourGraph, unit_rows
@@ -27,7 +27,7 @@ from knowscape.quiz.questions import Question, digest_of, stored_questions
 from knowscape.search.generations import Generations
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
-from knowscape.store.parts import Part, damage
+from knowscape.store.parts import Part, damage, open_part
 from knowscape.store.signed import read_signed, sha256_json
 from knowscape.store.vectors import VectorStore, row_ranges
 
@@ -52,7 +52,9 @@ def check_atlas(folder: AtlasFolder, *, full: bool = False) -> list[Fault]:
 def leftovers(folder: AtlasFolder) -> list[Fault]:
     """Return the files and folders that nothing names: a killed process leaves them, and they do no harm."""
     path = folder.path
-    found = [name for depth in ("", "*/", "*/*/") for name in path.glob(f"{depth}.tmp-*")]
+    # An object store has no temporary names.
+    depths = () if isinstance(path, RemotePath) else ("", "*/", "*/*/")
+    found = [name for depth in depths for name in path.glob(f"{depth}.tmp-*")]
     for parts in _rooms(folder):
         found += parts.unnamed()
     found += Generations(folder.search()).unnamed()
@@ -168,7 +170,7 @@ class _Check:
     def _examine_texts(self, part: Part) -> list[Fault]:
         """Compare texts of a part of the corpus, spread evenly, with their digests; the part's own vouches for all."""
         path, wrong = self._folder.corpus.folder / part.file, list[int]()
-        with pq.ParquetFile(path) as file:
+        with open_part(path) as file:
             for start, texts, digests in _some_texts(file):
                 pairs = enumerate(zip(texts, digests, strict=True), start)
                 wrong += [row for row, (text, digest) in pairs if sha256_text(text) != digest]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from knowscape.embed.executors import Executor, Processes, Threads
 from knowscape.embed.run import Commits
+from knowscape.embed.worker import Shelf
 from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.progress import SILENT, Progress
+from knowscape.store.vectors import VectorStore
 
 __all__ = ["EmbedOptions", "executor_for"]
 
@@ -34,15 +36,23 @@ class EmbedOptions:
 
 
 def executor_for(
-    spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, progress: Progress = SILENT
+    spec: EncoderSpec,
+    files: Path,
+    options: EmbedOptions,
+    *,
+    place: str,
+    store: VectorStore | None = None,
+    progress: Progress = SILENT,
 ) -> Executor:
     """Return threads around one model, or processes where there are several GPUs or workers, or one of Apple's.
 
-    With `options.on` workers of a Ray cluster, which find the model under the name or path `place`.
+    With `options.on` workers of a Ray cluster, which find the model under the name or path `place`; where `store` lies
+    in an object store they write to it themselves.
     """
     engine = options.engine
     if options.on is not None:
-        return _on_ray(options.on, spec, files, options, place=place, progress=progress)
+        shelf = Shelf(str(store.parts.folder)) if store is not None and store.parts.shared else None
+        return _on_ray(spec, files, options, place=place, shelf=shelf, progress=progress)
     devices = gpus(engine.device)
     count = options.workers or max(1, len(devices))
     if count == 1 and devices != ["mps"]:
@@ -53,18 +63,19 @@ def executor_for(
 
 
 def _on_ray(
-    address: str, spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, progress: Progress
+    spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, shelf: Shelf | None, progress: Progress
 ) -> Executor:
     from knowscape.embed.ray_run import Job, RayWorkers
 
-    engine = options.engine
+    engine, address = options.engine, str(options.on)
     if ":" in engine.device:
         raise UsageError(f"Ray gives each worker its GPU, so the device {engine.device!r} cannot be chosen: use cuda.")
     here = partial(start_encoder, spec, files, replace(engine, device="cpu"))
     if Path(place).is_dir():  # hosts start their workers in other folders
         place = str(Path(place).resolve())
     there = _Finder(place, spec.fingerprint, engine)
-    return RayWorkers(address, Job(there, here, options.workers, engine.device != "cpu"), progress=progress)
+    job = Job(there, here, options.workers, engine.device != "cpu", shelf)
+    return RayWorkers(address, job, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,10 +16,12 @@ from blake3 import blake3
 from knowscape.errors import StorageError
 
 __all__ = [
+    "RemotePath",
     "digest",
     "digest_file",
     "digester",
     "foreign_entries",
+    "json_bytes",
     "link_new",
     "make_folder",
     "sha256_file",
@@ -37,6 +40,25 @@ _BLOCK = 1 << 20
 _DIGESTERS: dict[str, Callable[[], Any]] = {"blake3": blake3, "sha256": hashlib.sha256}
 _NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF}
+
+
+class RemotePath(ABC):
+    """A path in a store without locks and syncs: what is written there is whole, and durable, or not there.
+
+    It has the methods of `Path` that the store of an atlas uses; the functions below give it what they would do.
+    """
+
+    @abstractmethod
+    def put_named(self, write: Callable[[IO[bytes]], str]) -> Path:
+        """Create or replace what lies here under the name that `write` returns once it has written the content."""
+
+    @abstractmethod
+    def put_new(self, content: bytes) -> bool:
+        """Create this with `content`; False where there is something else already."""
+
+    @abstractmethod
+    def put_changed(self, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace this by what `change` makes of it, of None where it is missing; again where another was faster."""
 
 
 def sha256_text(text: str) -> str:
@@ -84,6 +106,8 @@ def storing(path: Path) -> Iterator[None]:
 
 def foreign_entries(folder: Path) -> Iterator[Path]:
     """Yield what a folder that came from elsewhere must not hold: links that leave it, pipes, sockets and devices."""
+    if isinstance(folder, RemotePath):
+        return
     root = folder.resolve()
     for place, _, _ in os.walk(folder):
         for entry in os.scandir(place):
@@ -96,7 +120,7 @@ def foreign_entries(folder: Path) -> Iterator[Path]:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable; a no-op where the platform or the file system cannot sync folders."""
-    if os.name == "nt":
+    if os.name == "nt" or isinstance(folder, RemotePath):
         return
     with storing(folder):
         handle = os.open(folder, os.O_RDONLY)
@@ -114,6 +138,8 @@ def sync_names(folder: Path, levels: int) -> None:
 
     A process that was killed may have named a file, or made a folder, and not have synced it.
     """
+    if isinstance(folder, RemotePath):
+        return
     sync_folder(folder)
     for above in list(folder.absolute().parents)[:levels]:
         if os.access(above, os.R_OK):
@@ -131,7 +157,7 @@ def sync_tree(folder: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing; their names are durable when this returns."""
-    if folder.is_dir():
+    if isinstance(folder, RemotePath) or folder.is_dir():
         return
     make_folder(folder.parent)
     with storing(folder):
@@ -166,6 +192,8 @@ def write_named(folder: Path, write: Callable[[IO[bytes]], str]) -> Path:
 
     Temporary name, fsync, rename, fsync of the folder: the file is whole or not there.
     """
+    if isinstance(folder, RemotePath):
+        return folder.put_named(write)
     with storing(folder), _temporary(folder) as (file, temporary):
         path = folder / write(file)
         _sync(file)
@@ -190,6 +218,8 @@ def link_new(path: Path, content: bytes) -> bool:
 
     Where the file system has no hard links this holds among callers that hold the same lock.
     """
+    if isinstance(path, RemotePath):
+        return path.put_new(content)
     with storing(path), _temporary(path.parent) as (file, temporary):
         file.write(content)
         _sync(file)
@@ -213,7 +243,11 @@ def _link(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
+def json_bytes(value: Any) -> bytes:
+    """Return `value` as the JSON that files hold."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False).encode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as JSON, atomically and durably."""
-    content = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False).encode()
-    write_atomic(path, lambda file: file.write(content))
+    write_atomic(path, lambda file: file.write(json_bytes(value)))

@@ -23,6 +23,7 @@ from knowscape.progress import SILENT, Progress
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.manifest import PartFolder
 from knowscape.store.mend import mend_vectors
+from knowscape.store.objects import atlas_path
 from knowscape.store.parts import Part, describe
 from knowscape.store.signed import read_signed
 from knowscape.store.vectors import VectorStore
@@ -51,7 +52,7 @@ def repair(
     names where the atlas's models are found that are not in the catalogue.  Raises KnowscapeError where another
     process writes to the atlas.
     """
-    folder = AtlasFolder.open_damaged(Path(path))
+    folder = AtlasFolder.open_damaged(atlas_path(path))
     work = _Repair(folder, models, embedding, progress)
     work.run()
     return Repaired(work.did, check_atlas(folder, full=True))

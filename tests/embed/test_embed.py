@@ -110,7 +110,7 @@ class Slowly:
     """Hands over a slice every 0.2 s."""
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
-        for number, texts in slices:
+        for number, texts, _ in slices:
             time.sleep(0.2)
             yield number, encode_slice(CountingEncoder().encode_documents, texts)
 

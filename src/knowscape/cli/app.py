@@ -17,9 +17,11 @@ app = typer.Typer(
 
 CorpusPath = Annotated[str, typer.Argument(metavar="CORPUS", help="Parquet, JSONL, CSV, JSON, a folder of texts, ...")]
 AtlasPath = Annotated[Path, typer.Argument(metavar="ATLAS", help="The folder of an atlas.")]
+AtlasPlace = Annotated[Path, typer.Argument(metavar="ATLAS", help="The folder of an atlas, or s3://BUCKET/PATH.")]
 Questions = Annotated[Path | None, typer.Option("-q", "--questions", help="Quiz questions (JSON).")]
 MaxQuestions = Annotated[int | None, typer.Option(min=1, help="Use so many questions, evenly over the topics.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="The folder to make or to continue.")]
+OutPlace = Annotated[Path, typer.Option("-o", "--out", help="The folder, or s3://BUCKET/PATH, to make or to continue.")]
 Model = Annotated[str, typer.Option(help="A model of the catalogue, a folder with one, or hf:OWNER/NAME[@REVISION].")]
 Models = Annotated[list[str], typer.Option("--model", help="As often as you like; the first one's map is drawn.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from knowscape.characters import printable
-from knowscape.cli.app import AtlasPath, Device, Full, Json, app
+from knowscape.cli.app import AtlasPlace, Device, Full, Json, app
 from knowscape.cli.output import show
 
 __all__: list[str] = []
@@ -28,7 +28,7 @@ Analysis = Annotated[
 
 @app.command()
 def check(
-    atlas: AtlasPath,
+    atlas: AtlasPlace,
     full: Full = False,
     repair: Repair = False,
     model: ModelPlaces = [],  # noqa: B006 - typer reads it, nobody changes it
@@ -41,10 +41,11 @@ def check(
     from knowscape.check import check_atlas, leftovers
     from knowscape.errors import UsageError
     from knowscape.store.atlas import AtlasFolder
+    from knowscape.store.objects import atlas_path
 
     if out is not None and not questions:
         raise UsageError("--out names the file of --questions. Type that too, or leave --out away.")
-    folder, did = AtlasFolder.open_damaged(atlas), []
+    folder, did = AtlasFolder.open_damaged(atlas_path(atlas)), []
     if repair:
         from knowscape.embedding import EmbedOptions
         from knowscape.encoders.load import EngineOptions
@@ -59,14 +60,14 @@ def check(
     written = out or atlas.absolute().parent / "neighbor_analysis.json"
     found = _diagnosis(atlas, written) if questions and not faults else None
     if json:
-        result = {"atlas": str(atlas), "whole": not faults, "faults": [fault.to_json() for fault in faults]}
+        result = {"atlas": str(folder.path), "whole": not faults, "faults": [fault.to_json() for fault in faults]}
         result |= {"leftovers": [fault.to_json() for fault in loose], "repaired": did}
         show(result | ({"written": str(written), **found.to_json()} if found else {}), as_json=True)
     else:
         lines = [*did, *map(str, faults), *map(str, loose)]
         lines += [*map(printable, found.lines()), f"written to {written}"] if found else []
         count = "one fault" if len(faults) == 1 else f"{len(faults):,} faults"
-        summary = f"{atlas} is damaged: {count}." if faults else f"{atlas} is whole."
+        summary = f"{folder.path} is damaged: {count}." if faults else f"{folder.path} is whole."
         sys.stdout.write("".join(f"{line}\n" for line in [*lines, summary]))
     if faults:
         sys.exit(3)

@@ -21,6 +21,7 @@ from knowscape.cli.app import (
     Models,
     On,
     Out,
+    OutPlace,
     Padding,
     Port,
     Questions,
@@ -88,7 +89,7 @@ def build(
 @app.command()
 def embed(
     corpus: CorpusPath,
-    out: Out,
+    out: OutPlace,
     model: Models = [DEFAULT_MODEL],  # noqa: B006 - typer reads it, nobody changes it
     device: Device = "auto",
     batch_tokens: BatchTokens = None,
@@ -109,14 +110,15 @@ def embed(
     from knowscape.atlas import Atlas
     from knowscape.build import embed_corpus, put_corpus
     from knowscape.store.atlas import AtlasFolder
+    from knowscape.store.objects import atlas_path
 
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)
     options = embedding(device, batch_tokens, workers, on, checkpoint_every, cache, trust_remote_code)
-    folder = AtlasFolder.create(out)
+    folder = AtlasFolder.create(atlas_path(out))
     put_corpus(folder, documents)
     found = {name: asdict(embed_corpus(Atlas(folder), name, options, progress=_progress())) for name in reversed(model)}
     models = {name: found[name] for name in model}
-    show({"atlas": str(out), "documents": len(documents), "models": models}, as_json=json)
+    show({"atlas": str(folder.path), "documents": len(documents), "models": models}, as_json=json)
 
 
 @app.command("map")
@@ -173,7 +175,9 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Read CORPUS and say what is in it, and what was left out and why; of an atlas, how far to trust its map."""
-    if (Path(corpus) / "atlas.json").is_file():
+    from knowscape.store.objects import find_url
+
+    if (Path(corpus) / "atlas.json").is_file() or find_url(corpus):
         _inspect_atlas(Path(corpus), (limit, reader, text, title, id, url), json=json)
         return
     documents = read(corpus, limit, reader, text=text, title=title, id=id, url=url)

@@ -11,18 +11,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from knowscape.embed.worker import Encoded, encode_slice
 from knowscape.encoders.spec import Encoder
 from knowscape.errors import DeviceLostError, KnowscapeError
 
-__all__ = ["Executor", "Processes", "Threads"]
+__all__ = ["Executor", "Processes", "Threads", "Work"]
 
-Work = tuple[int, list[str]]
 Load = Callable[[int], Encoder]
 
 _MOST_RESTARTS = 5
+
+
+class Work(NamedTuple):
+    """A slice's number, its texts, and the ids that they are stored with."""
+
+    number: int
+    texts: list[str]
+    ids: list[str]
 
 
 class Executor(Protocol):
@@ -52,7 +59,7 @@ class Threads:
         stopped = threading.Event()
         with ThreadPoolExecutor(2) as pool:
             try:
-                for number, texts in slices:
+                for number, texts, *_ in slices:
                     running.append((number, pool.submit(self._encode, texts, queries=queries, stopped=stopped)))
                     if len(running) > 2:
                         yield _result(*running.popleft())

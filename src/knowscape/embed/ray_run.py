@@ -21,7 +21,7 @@ from knowscape import __version__
 from knowscape.embed.executors import Work
 from knowscape.embed.remote import LEAST_COSINE, Remote, least_cosine
 from knowscape.embed.schedule import Patience, Schedule
-from knowscape.embed.worker import Encoded
+from knowscape.embed.worker import Encoded, Shelf
 from knowscape.encoders.engine import CANARIES
 from knowscape.encoders.spec import Encoder
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
@@ -37,13 +37,15 @@ _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
 class Job:
     """What the workers do: `load(threads)` gives the model on one of them, `reference()` here.
 
-    Each host has `workers` of them; None: one for each GPU, or one.  Without `gpus` they run on the CPU.
+    Each host has `workers` of them; None: one for each GPU, or one.  Without `gpus` they run on the CPU.  On a `shelf`
+    they store the vectors themselves.
     """
 
     load: Callable[[int], Encoder]
     reference: Callable[[], Encoder]
     workers: int | None = None
     gpus: bool = True
+    shelf: Shelf | None = None
 
 
 class RayWorkers:
@@ -137,7 +139,7 @@ class RayWorkers:
         worker = _Worker(next(self._numbers), slot, made.remote(), time.monotonic())
         self._taken.add(slot)
         self._workers[worker.number] = worker
-        start = worker.actor.start.remote(__version__, self._job.load, max(1, slot.cores))
+        start = worker.actor.start.remote(__version__, self._job.load, max(1, slot.cores), self._job.shelf)
         self._flights[start] = worker, None
 
     def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:
@@ -147,8 +149,8 @@ class RayWorkers:
             given = False
             for worker in self._workers.values():
                 if worker.ready and (work := schedule.give(worker.number, time.monotonic())) is not None:
-                    number, texts = work
-                    self._flights[worker.actor.encode.remote(texts, queries)] = worker, number
+                    number, texts, ids = work
+                    self._flights[worker.actor.encode.remote(texts, ids, queries)] = worker, number
                     given = True
 
     def _collect(self, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:

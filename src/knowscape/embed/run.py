@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from knowscape.embed.executors import Executor
+from knowscape.embed.executors import Executor, Work
 from knowscape.embed.plan import SLICE_ROWS, Slice, plan_slices
 from knowscape.embed.worker import Encoded
 from knowscape.encoders.spec import EncoderSpec
 from knowscape.progress import SILENT, Progress, Stage
 from knowscape.store.cache import VectorCache
-from knowscape.store.vectors import Append, VectorStore, vectors_of
+from knowscape.store.vectors import Stored, VectorStore, VectorWriter, vectors_of
 
 __all__ = ["Commits", "Embedded", "Texts", "embed"]
 
@@ -74,15 +74,16 @@ def embed(
     if wanted <= done:
         store.parts.settle()
         return Embedded(0, 0, {})
-    with store.writing(spec.about()) as append:
-        cached = set(_commit_cached(cache.find(spec.fingerprint, wanted - done), append)) if cache else set()
+    with store.writing(spec.about()) as writer:
+        cached = set(_commit_cached(cache.find(spec.fingerprint, wanted - done), writer)) if cache else set()
         slices = plan_slices(these.digests, done | cached, slice_rows=commits.slice_rows)
         count = sum(len(part.rows) for part in slices)
         name = "Embedding questions" if these.queries else "Embedding"
         with progress.stage(name, total=len(wanted), done=len(wanted) - count) as stage:
-            keep = partial(cache.keep, spec.fingerprint) if cache else None
-            sink = _Sink(these, append, commits, keep)
-            work = ((number, [these.texts[row] for row in part.rows]) for number, part in enumerate(slices))
+            # The cache links files of this machine.
+            keep = partial(cache.keep, spec.fingerprint) if cache and not store.parts.shared else None
+            sink = _Sink(these, writer, commits, keep)
+            work = (_work(these, number, part) for number, part in enumerate(slices))
             for number, result in executor.encode(work, queries=these.queries):
                 sink.put(slices[number], result, stage)
             sink.commit()
@@ -93,20 +94,27 @@ def embed(
     return Embedded(count - len(sink.reasons), len(cached), failed)
 
 
-def _commit_cached(tables: Iterable[pa.Table], append: Append) -> Iterator[str]:
+def _work(these: Texts, number: int, part: Slice) -> Work:
+    return Work(number, [these.texts[row] for row in part.rows], [these.ids[row] for row in part.rows])
+
+
+def _commit_cached(tables: Iterable[pa.Table], writer: VectorWriter) -> Iterator[str]:
     """Commit what the cache has, and yield the digests."""
     for table in tables:
         found: list[str] = table["text_digest"].to_pylist()
-        append(table["id"].to_pylist(), found, vectors_of(table))
+        writer(table["id"].to_pylist(), found, vectors_of(table))
         yield from found
 
 
 class _Sink:
     """Collects results and commits them; `reasons` by text digest of what could not be embedded."""
 
-    def __init__(self, these: Texts, append: Append, commits: Commits, keep: Callable[[Path], None] | None) -> None:
-        self._these, self._append, self._commits, self._keep = these, append, commits, keep
+    def __init__(
+        self, these: Texts, writer: VectorWriter, commits: Commits, keep: Callable[[Path], None] | None
+    ) -> None:
+        self._these, self._writer, self._commits, self._keep = these, writer, commits, keep
         self._rows: list[int] = []
+        self._stored: list[Stored] = []  # by workers, so that little is at stake but time
         self._vectors: list[NDArray[np.float32]] = []
         self._last = self._before = time.monotonic()
         # Threads and processes hand over several slices at once, and then none for a while.
@@ -114,8 +122,11 @@ class _Sink:
         self.reasons: dict[str, str] = {}
 
     def put(self, part: Slice, result: Encoded, stage: Stage) -> None:
-        self._rows += [part.rows[place] for place in result.places]
-        if len(result.places):
+        rows = [part.rows[place] for place in result.places]
+        if result.part is not None:
+            self._stored.append(Stored(result.part, [self._these.digests[row] for row in rows]))
+        elif rows:
+            self._rows += rows
             self._vectors.append(result.vectors)
         self.reasons.update({self._these.digests[part.rows[place]]: why for place, why in result.reasons.items()})
         stage.advance(len(part.rows))
@@ -129,7 +140,9 @@ class _Sink:
     def commit(self) -> None:
         if self._rows:
             ids, digests = ([column[row] for row in self._rows] for column in (self._these.ids, self._these.digests))
-            part = self._append(ids, digests, np.concatenate(self._vectors))
+            part = self._writer(ids, digests, np.concatenate(self._vectors))
             if self._keep is not None:
                 self._keep(part)
-        self._rows, self._vectors, self._last = [], [], time.monotonic()
+        if self._stored:
+            self._writer.adopt(self._stored)
+        self._rows, self._vectors, self._stored, self._last = [], [], [], time.monotonic()

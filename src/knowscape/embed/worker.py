@@ -1,14 +1,19 @@
-"""One slice of work: texts in, vectors out, and the texts that have none with the reason."""
+"""One slice of work: texts in, vectors out or stored, and the texts that have none with the reason."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowscape.errors import DeviceLostError, first_line
+from knowscape.files import sha256_text
+from knowscape.store.objects import atlas_path
+from knowscape.store.parts import Part, write_part
+from knowscape.store.vectors import vector_table
 
-__all__ = ["Encoded", "encode_slice"]
+__all__ = ["Encoded", "Shelf", "encode_slice"]
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 
@@ -18,11 +23,34 @@ _CANARY = "The sun is a star."
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """`vectors` float32[n, d] of the texts at `places` int64[n] of a slice; the `reasons` of the others by place."""
+    """`vectors` float32[n, d] of the texts at `places` int64[n] of a slice; the `reasons` of the others by place.
+
+    Where the worker has stored the vectors itself, `part` is what it stored, and they are not here.
+    """
 
     places: NDArray[np.int64]
     vectors: NDArray[np.float32]
     reasons: dict[int, str]
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder of vectors in an object store, whose workers store parts there; they are named by the driver alone."""
+
+    url: str
+
+    def try_it(self) -> None:
+        """Raise KnowscapeError where this host may not look there, or finds no bucket."""
+        atlas_path(self.url).is_dir()
+
+    def keep(self, found: Encoded, texts: Sequence[str], ids: Sequence[str]) -> Encoded:
+        """Store the vectors of a slice as one part, durably, and return which it is."""
+        if not len(found.places):
+            return found
+        digests = [sha256_text(texts[row]) for row in found.places]
+        table = vector_table(pa.array([ids[row] for row in found.places]), pa.array(digests), found.vectors)
+        return replace(found, vectors=found.vectors[:0], part=write_part(atlas_path(self.url), table))
 
 
 def encode_slice(encode: Encode, texts: Sequence[str]) -> Encoded:

@@ -18,6 +18,7 @@ from knowscape.merge.look import Look
 from knowscape.merge.objections import Objection
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.merge import Candidate, candidates
+from knowscape.store.objects import find_url
 from knowscape.store.parts import write_tables
 from knowscape.store.vectors import VectorStore, vector_schema, vector_table
 
@@ -88,6 +89,9 @@ def open_sources(paths: Sequence[Path], faults: list[Objection]) -> Sources:
 
 def _what_it_is(path: Path) -> str:
     accepted = "an atlas, a folder of vectors (vectors/NAME-FINGERPRINT of an atlas), a checkpoint (.pkl)"
+    url = find_url(path)
+    if url is not None:
+        return f"{url} is in an object store. Bring it here first: knowscape pull {url} DIR"
     return f"{path} is {'none of these' if path.exists() else 'not there'}. Accepted: {accepted}"
 
 

@@ -9,11 +9,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.ssh import Host, Shell
 
-__all__ = ["Remote", "Request", "split_source"]
+__all__ = ["Remote", "Request", "Source", "split_source"]
 
 _SOURCE = re.compile(r"((?:[^@:/]*@)?(?:\[[^\]]*\]|[^:/\[\]]*)):(.*)", re.DOTALL)
 # Requests that are under way at once: enough to hide the way there and back, few enough for the pipe.
@@ -66,10 +67,32 @@ def split_source(source: str) -> tuple[str, str]:
     found = _SOURCE.fullmatch(source)
     if found is None:
         raise UsageError(
-            f"{source!r:.200} names no host. Accepted: HOST:PATH, USER@HOST:PATH, [IPV6]:PATH; what lies on this "
-            "machine needs no pull: knowscape merge SOURCE... -o ATLAS"
+            f"{source!r:.200} names no host. Accepted: HOST:PATH, USER@HOST:PATH, [IPV6]:PATH, s3://BUCKET/PATH, "
+            "gs://BUCKET/PATH; what lies on this machine needs no pull: knowscape merge SOURCE... -o ATLAS"
         )
     return found[1], found[2]
+
+
+class Source(Protocol):
+    """Where an atlas, vectors or checkpoints are pulled from.
+
+    `source` is what messages call it, `remedy` tells what to type where something is damaged there.
+    """
+
+    source: str
+    remedy: str
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the files there, but parts and hidden ones, and what is a link, a pipe or a device."""
+
+    def fetch(self, requests: Sequence[Request]) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+        """Yield for each file its length there, and the bytes that are wanted; none where it has another length.
+
+        The length is None where there is no such file that may be read.
+        """
+
+    def sha256(self, name: str) -> str:
+        """Return `sha256:hexadecimal digits` of a file there, computed there; KnowscapeError where it cannot be."""
 
 
 class Remote:
@@ -80,6 +103,7 @@ class Remote:
 
     def __init__(self, shell: Shell, host: Host, path: str) -> None:
         self.source, self._shell, self._host = f"{host}:{path}", shell, host
+        self.remedy = "On that host, type: knowscape check ATLAS --repair"
         home = "" if path == "~" else path.removeprefix("~/")
         shell.send(f"{_COMMANDS}enter {shlex.quote(path) if path.startswith('/') else _quoted(home)}\n")
         answer = shell.line()
@@ -87,7 +111,6 @@ class Remote:
             raise _no_folder(self.source, answer, host)
 
     def names(self) -> tuple[list[str], list[str]]:
-        """Return the files there, but parts and hidden ones, and what is a link, a pipe or a device."""
         self._shell.send("list\n")
         files, odd = list[str](), list[str]()
         while (line := self._shell.line()) != "end":
@@ -99,10 +122,6 @@ class Remote:
         return files, odd
 
     def fetch(self, requests: Sequence[Request]) -> Iterator[tuple[int | None, Iterator[bytes]]]:
-        """Yield for each file its length there, and the bytes that are wanted; none where it has another length.
-
-        The length is None where there is no such file that may be read.
-        """
         waiting = iter(requests)
         while some := list(islice(waiting, _AHEAD)):
             self._shell.send("".join(request.typed() for request in some))
@@ -116,7 +135,6 @@ class Remote:
                     pass  # what the caller did not take
 
     def sha256(self, name: str) -> str:
-        """Return `sha256:hexadecimal digits` of a file there, computed there; KnowscapeError where it cannot be."""
         self._shell.send(f"sum {_quoted(name)}\n")
         found = self._shell.line().split(" ")[0]
         if not _SHA256.fullmatch(found):

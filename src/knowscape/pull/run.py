@@ -23,13 +23,14 @@ from knowscape.pull.contents import (
     kind_of,
     manifest_number,
 )
+from knowscape.pull.objects import ObjectSource
 from knowscape.pull.place import Place
-from knowscape.pull.remote import Remote, Request
+from knowscape.pull.remote import Remote, Request, Source
 from knowscape.pull.transfer import Transfer
 from knowscape.ssh import Host, shell_on
 from knowscape.store.lock import locked
 
-__all__ = ["Pulled", "pull"]
+__all__ = ["Pulled", "pull", "pull_url"]
 
 # How often what was committed there meanwhile is fetched too.
 _ROUNDS = 5
@@ -70,11 +71,21 @@ def pull(host: Host, path: str, out: str | Path, *, progress: Progress = SILENT)
     place = Place(Path(out), f"{host}:{path}")
     _refuse_other(place)
     with shell_on(host) as shell:
-        remote = Remote(shell, host, path)
-        _look(remote)  # before anything is made here
-        make_folder(place.work)
-        with locked(place.work / ".lock"):
-            return _run(remote, place, progress)
+        return _fill(place, Remote(shell, host, path), progress)
+
+
+def pull_url(url: str, out: str | Path, *, progress: Progress = SILENT) -> Pulled:
+    """Fetch the atlas or the vectors at the `url` of an object store as `pull` does; the errors are the same."""
+    place = Place(Path(out), url)
+    _refuse_other(place)
+    return _fill(place, ObjectSource(url), progress)
+
+
+def _fill(place: Place, remote: Source, progress: Progress) -> Pulled:
+    _look(remote)  # before anything is made here
+    make_folder(place.work)
+    with locked(place.work / ".lock"):
+        return _run(remote, place, progress)
 
 
 def _refuse_other(place: Place) -> None:
@@ -92,7 +103,7 @@ def _refuse_other(place: Place) -> None:
         raise DamageError(f"{entry} is a link that leaves the folder, or no file at all. Remove it.")
 
 
-def _look(remote: Remote) -> tuple[str, list[str]]:
+def _look(remote: Source) -> tuple[str, list[str]]:
     """Return what is there, and its indices; DamageError where something of it is a link, a pipe or a device."""
     names, odd = remote.names()
     kind = kind_of(names)
@@ -118,7 +129,7 @@ class _Snapshot:
     sums: dict[str, str]
 
 
-def _run(remote: Remote, place: Place, progress: Progress) -> Pulled:
+def _run(remote: Source, place: Place, progress: Progress) -> Pulled:
     """Fetch until nothing newer is there, then put it into place; the folder's lock is held."""
     transfer = Transfer(remote, place, progress)
     now = _take(remote, None)
@@ -132,8 +143,7 @@ def _run(remote: Remote, place: Place, progress: Progress) -> Pulled:
             break
     if faults:
         raise DamageError(
-            f"{'; '.join(faults)}. On that host, type: knowscape check ATLAS --repair. All else is fetched and kept; "
-            "then run the same command again."
+            f"{'; '.join(faults)}. {remote.remedy}. All else is fetched and kept; then run the same command again."
         )
     place.publish(wanted, snapshot.index)
     return Pulled(
@@ -148,7 +158,7 @@ def _run(remote: Remote, place: Place, progress: Progress) -> Pulled:
     )
 
 
-def _take(remote: Remote, before: _Snapshot | None) -> _Snapshot:
+def _take(remote: Source, before: _Snapshot | None) -> _Snapshot:
     """Return the state there; manifests that `before` has are not fetched again, since they never change."""
     kind, wanted = _look(remote)
     if kind == CHECKPOINTS:

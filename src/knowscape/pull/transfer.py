@@ -9,7 +9,7 @@ from knowscape.files import make_folder, storing
 from knowscape.progress import Progress
 from knowscape.pull.contents import Wanted
 from knowscape.pull.place import Place
-from knowscape.pull.remote import Remote, Request
+from knowscape.pull.remote import Request, Source
 
 __all__ = ["Transfer"]
 
@@ -19,7 +19,7 @@ _MB = 1_000_000
 class Transfer:
     """Fetches contents into a place; `came` holds by digest how many bytes of each this process has fetched."""
 
-    def __init__(self, remote: Remote, place: Place, progress: Progress) -> None:
+    def __init__(self, remote: Source, place: Place, progress: Progress) -> None:
         self.came: dict[str, int] = {}
         self._remote, self._place, self._progress = remote, place, progress
 

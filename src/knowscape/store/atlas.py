@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import DamageError, UsageError
-from knowscape.files import foreign_entries
+from knowscape.files import RemotePath, foreign_entries
 from knowscape.store.manifest import PartFolder
+from knowscape.store.objects import ObjectPath, find_url
 from knowscape.store.parts import damage
-from knowscape.store.signed import read_signed, write_signed
+from knowscape.store.signed import change_signed, read_signed, write_signed
 from knowscape.store.vectors import VectorStore
 
 __all__ = ["AtlasFolder"]
@@ -28,6 +29,8 @@ class AtlasFolder:
     def create(cls, path: Path) -> "AtlasFolder":
         """Return the atlas at `path`, made where there is none; UsageError where something else is there."""
         found = cls.find(path)
+        if isinstance(path, ObjectPath):
+            path.try_conditions()
         if found is None:
             cls(path).update({})
         return found or cls.open(path)
@@ -35,6 +38,7 @@ class AtlasFolder:
     @classmethod
     def find(cls, path: Path) -> "AtlasFolder | None":
         """Return the atlas at `path`, None where one can be made; UsageError where something else is there."""
+        _refuse_url(path)
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file. Name a folder for the atlas, for example: -o wiki.atlas")
         if (path / "atlas.json").exists():
@@ -49,9 +53,11 @@ class AtlasFolder:
 
         DamageError where something in it leads elsewhere: an atlas may come from anybody, and is written to.
         """
+        _refuse_url(path)
         folder = cls(path)
         if not (path / "atlas.json").is_file():
-            raise UsageError(f"There is no atlas at {path}. Make one with: knowscape build CORPUS -o {path}")
+            make = "embed" if isinstance(path, RemotePath) else "build"
+            raise UsageError(f"There is no atlas at {path}. Make one with: knowscape {make} CORPUS -o {path}")
         _refuse_foreign(path)
         folder.info()
         return folder
@@ -64,19 +70,25 @@ class AtlasFolder:
 
     def info(self) -> dict[str, Any]:
         """Return what `atlas.json` says: format, corpus digest, models, what was built from what."""
-        path = self.path / "atlas.json"
-        info = read_signed(path)
-        models = info.get("models", {})
+        return self._plain(read_signed(self.path / "atlas.json"))
+
+    def _plain(self, info: dict[str, Any]) -> dict[str, Any]:
+        path, models = self.path / "atlas.json", info.get("models", {})
         if not isinstance(models, dict) or not all(isinstance(value, str) for value in models.values()):
             raise DamageError(damage(path, "is damaged: its models are not names with fingerprints"))
         if not isinstance(info.get("model"), str | None):
             raise DamageError(damage(path, "is damaged: its model is no name"))
         return info
 
-    def update(self, changes: dict[str, Any]) -> None:
-        """Change some of `atlas.json`, atomically."""
-        path = self.path / "atlas.json"
-        write_signed(path, {**(self.info() if path.exists() else {}), **changes})
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Change some of `atlas.json`, atomically; of a mapping in it the entries that `changes` has."""
+
+        def changed(info: dict[str, Any]) -> dict[str, Any]:
+            before = self._plain(info)
+            merged = {key: {**before.get(key, {}), **new} for key, new in changes.items() if isinstance(new, Mapping)}
+            return {**before, **changes, **merged}
+
+        change_signed(self.path / "atlas.json", changed)
 
     def renew(self, info: Mapping[str, Any]) -> None:
         """Write `atlas.json` anew, whatever was there."""
@@ -122,6 +134,16 @@ class AtlasFolder:
 
     def search(self) -> Path:
         return self.path / "search"
+
+
+def _refuse_url(path: Path) -> None:
+    """Raise UsageError where the command can do nothing with a URL, which came to it as a path."""
+    url = find_url(path)
+    if url is not None and not isinstance(path, RemotePath):
+        raise UsageError(
+            f"{url} is in an object store, where only embed, check and pull work. Bring it here: knowscape pull {url} "
+            f"{url.rpartition('/')[2]}"
+        )
 
 
 def _refuse_foreign(path: Path) -> None:

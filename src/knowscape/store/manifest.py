@@ -2,27 +2,31 @@
 
 A commit writes a part under a temporary name, syncs and renames it, and then links the next manifest, which must
 not exist yet.  A reader therefore sees the old state or the new one.  `docs/format.md` is the specification.
+
+In an object store nobody can be kept out: several write at once, each number of a manifest goes to one of them, and
+the others begin again from the state that it made.
 """
 
 import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import digester, link_new, make_folder, storing, sync_folder, sync_names
+from knowscape.files import RemotePath, digester, link_new, make_folder, storing, sync_folder, sync_names
 from knowscape.store.lock import locked
 from knowscape.store.parts import (
     Part,
+    count_rows,
     damage,
     describe,
     read_part,
@@ -42,6 +46,11 @@ _PART = re.compile(r"part-[0-9a-f]{16}\.parquet")
 _KEEP_MANIFESTS = 3
 # The folder of an atlas that holds rooms, that room, and the folder with the atlas's own name.
 _FOLDERS_ABOVE = 3
+# So often others may be faster in an object store; each time one of them has committed.
+_MOST_LOST = 100
+_LOOSE_SECONDS = 86_400
+# Under way at once, since each waits for its answer.
+_REQUESTS = 16
 
 
 class PartFolder:
@@ -49,6 +58,7 @@ class PartFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.shared = isinstance(folder, RemotePath)
 
     def exists(self) -> bool:
         return self._latest() is not None
@@ -92,8 +102,13 @@ class PartFolder:
 
     def scan(self, columns: list[str]) -> pa.Table | None:
         """Return some columns of all committed rows; only the pages that hold them are read and verified."""
-        tables = [scan_part(self.folder / part.file, columns) for part in self.parts()]
+        tables = self.scan_parts(self.parts(), columns)
         return pa.concat_tables(tables) if tables else None
+
+    def scan_parts(self, parts: Sequence[Part], columns: list[str]) -> list[pa.Table]:
+        """Return some columns of these parts, as `scan` does."""
+        with ThreadPoolExecutor(_REQUESTS if self.shared else 1) as pool:
+            return list(pool.map(lambda part: scan_part(self.folder / part.file, columns), parts))
 
     def check(self, *, full: bool = False, examine: Callable[[Part], list[Fault]] = lambda _: []) -> list[Fault]:
         """Return what is wrong with manifests and parts: lengths and counts of rows, with `full` every byte.
@@ -125,13 +140,19 @@ class PartFolder:
         return found
 
     def unnamed(self) -> list[Path]:
-        """Return the parts that no manifest names; none where a manifest cannot be read, since it may name them."""
+        """Return the parts that no manifest names; none where a manifest cannot be read, since it may name them.
+
+        In an object store, where others may write, only those that are a day old.
+        """
         try:
             manifests = [self._parse(self.folder / f"manifest-{number}.json") for number in self._numbers()]
         except (KnowscapeError, FileNotFoundError):
             return []
         named = {part.file for manifest in manifests for part in _parts(manifest)}
-        return [path for path in self.folder.glob("part-*.parquet") if manifests and path.name not in named]
+        paths = [path for path in self.folder.glob("part-*.parquet") if manifests and path.name not in named]
+        if self.shared:  # a younger one may be about to be named
+            paths = [path for path in paths if time.time() - path.stat().st_mtime > _LOOSE_SECONDS]
+        return paths
 
     def _check_manifests(self) -> list[Fault]:
         faults = []
@@ -150,7 +171,7 @@ class PartFolder:
         path = self.folder / part.file
         try:
             verify_part(path, part, full=examine is not None)
-            rows = pq.read_metadata(path).num_rows
+            rows = count_rows(path)
             if rows != part.rows:
                 raise DamageError(damage(path, f"has {rows:,} rows, its manifest says {part.rows:,}"))
             return examine(part) if examine is not None else []
@@ -165,11 +186,14 @@ class PartFolder:
 
     @contextmanager
     def writing(self) -> Iterator["PartWriter"]:
-        """Yield the writer, while no other process can hold it; KnowscapeError names who does."""
+        """Yield the writer, while no other process can hold it; KnowscapeError names who does.
+
+        In an object store there may be several.
+        """
         make_folder(self.folder)
-        with locked(self.folder / ".lock"):
+        with nullcontext() if self.shared else locked(self.folder / ".lock"):
             with storing(self.folder):
-                for leftover in self.folder.glob(".tmp-*"):
+                for leftover in [] if self.shared else self.folder.glob(".tmp-*"):
                     leftover.unlink(missing_ok=True)
             self.settle()
             yield PartWriter(self)
@@ -186,7 +210,8 @@ class PartFolder:
 
     def _numbers(self) -> list[int]:
         try:
-            names = [path.name for path in self.folder.iterdir()]
+            # Of a folder all names, since a glob passes over one that may not be read.
+            names = [path.name for path in (self.folder.glob("manifest-*") if self.shared else self.folder.iterdir())]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -226,7 +251,7 @@ class PartFolder:
 
 
 class PartWriter:
-    """Adds parts to a folder whose lock is held."""
+    """Adds parts to a folder whose lock is held, or to one that others write to at the same time."""
 
     def __init__(self, parts: PartFolder) -> None:
         self._parts = parts
@@ -240,12 +265,22 @@ class PartWriter:
         return self._commit(table, about, keep=False)
 
     def _commit(self, table: pa.Table, about: Mapping[str, Any], *, keep: bool) -> Part:
-        folder = self._parts.folder
         # Number and parts come from one manifest: a commit that another host makes from here on takes the number.
-        number, before = self._parts._state()
-        part = write_part(folder, table)
-        self._publish(number + 1, about, [old for old in _parts(before) if keep and old.file != part.file] + [part])
+        state = self._parts._state()
+        part = write_part(self._parts.folder, table)
+
+        def after(before: list[Part]) -> list[Part]:
+            return [old for old in before if keep and old.file != part.file] + [part]
+
+        self._publish(after, about, state)
         return part
+
+    def extend(self, choose: Callable[[list[Part]], list[Part]], about: Mapping[str, Any]) -> None:
+        """Commit parts that lie in the folder: those that `choose` returns for the ones that are named already.
+
+        It is asked again for each commit that another writer makes meanwhile.
+        """
+        self._publish(lambda before: before + choose(before), about, self._parts._state())
 
     def adopt(self, files: Sequence[tuple[Path, Part]], about: Mapping[str, Any], *, keep: bool) -> int:
         """Commit parts that lie elsewhere by one manifest, behind those that are kept; return how many were copied.
@@ -253,7 +288,7 @@ class PartWriter:
         A file is linked, or copied where the disk is another one; whoever calls has compared it with its digest.
         """
         folder = self._parts.folder
-        number, before = self._parts._state()
+        state = _, before = self._parts._state()
         parts = _parts(before) if keep else []
         parts += [part for _, part in files if part not in parts]
         if parts == _parts(before) and dict(about) == before["about"]:
@@ -262,33 +297,59 @@ class PartWriter:
         with storing(folder):
             copied = sum(not take_part(path, folder, part) for path, part in files if part.file not in here)
         sync_folder(folder)
-        self._publish(number + 1, about, parts)
+        self._publish(lambda _: parts, about, state)
         return copied
 
     def restate(self, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
         """Commit a manifest of parts that lie in the folder, and remove the manifests that cannot be read."""
         faults = self._parts._check_manifests()
-        self._link((self._parts._latest() or 0) + 1, parts, about)
+        if not self._link((self._parts._latest() or 0) + 1, parts, about):
+            raise self._overtaken()
         for fault in faults:
             fault.path.unlink(missing_ok=True)
 
-    def _publish(self, number: int, about: Mapping[str, Any], parts: Sequence[Part]) -> None:
-        self._link(number, parts, about)
-        with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
-            self._forget(number)
+    def _publish(
+        self, after: Callable[[list[Part]], list[Part]], about: Mapping[str, Any], state: tuple[int, dict[str, Any]]
+    ) -> None:
+        """Commit `after` of the parts that are named; where others write, again until no other was faster."""
+        for _ in range(_MOST_LOST if self._parts.shared else 1):
+            number, before = state[0], _parts(state[1])
+            parts = after(list(before))
+            if self._parts.shared and parts == before and dict(about) == state[1]["about"]:
+                return  # another writer has done the same
+            if self._link(number + 1, parts, about) and self._stands(number + 1, parts):
+                with suppress(OSError, StorageError):  # the commit stands; what is left over goes with a later one
+                    self._forget(number + 1)
+                return
+            state = self._parts._state()
+        raise self._overtaken()
 
-    def _link(self, number: int, parts: Sequence[Part], about: Mapping[str, Any]) -> None:
-        folder = self._parts.folder
+    def _link(self, number: int, parts: Sequence[Part], about: Mapping[str, Any]) -> bool:
+        """Create a manifest; False where that number is taken."""
         body = {"format": FORMAT, "about": dict(about), "parts": [asdict(part) for part in parts]}
         content = json.dumps({**body, "sha256": _body_digest(body)}, ensure_ascii=False, indent=1)
-        if not link_new(folder / f"manifest-{number}.json", content.encode()):
-            raise KnowscapeError(f"Another process wrote to {folder}. Run the same command again.")
+        return link_new(self._parts.folder / f"manifest-{number}.json", content.encode())
+
+    def _stands(self, number: int, parts: Sequence[Part]) -> bool:
+        """Return whether a manifest that was created became the state, or what others built theirs upon.
+
+        A writer that was held up may find its number free again: the others went on, and removed old manifests.
+        """
+        if not self._parts.shared or self._parts._latest() == number:
+            return True
+        named = {part.file for part in self._parts.parts()}
+        return all(part.file in named for part in parts)
+
+    def _overtaken(self) -> KnowscapeError:
+        return KnowscapeError(f"Another process wrote to {self._parts.folder}. Run the same command again.")
 
     def _forget(self, number: int) -> None:
         """Remove the manifests before the last few, and the parts that no manifest names any more."""
         for old in self._parts._numbers():
             if old <= number - _KEEP_MANIFESTS:
                 (self._parts.folder / f"manifest-{old}.json").unlink(missing_ok=True)
+        if self._parts.shared:  # what nothing names yet another writer may be about to name
+            return
         # What a damaged older manifest names is unknown, so every part stays while one cannot be read.
         for path in self._parts.unnamed():
             path.unlink(missing_ok=True)

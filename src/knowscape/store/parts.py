@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from knowscape.errors import DamageError, Fault, KnowscapeError, StorageError
-from knowscape.files import digest, digest_file, digester, write_named
+from knowscape.files import RemotePath, digest, digest_file, digester, write_named
 
 __all__ = [
     "Part",
+    "count_rows",
     "damage",
     "describe",
+    "open_part",
     "read_part",
     "scan_part",
     "take_part",
@@ -110,9 +112,22 @@ def _content(path: Path) -> pa.Buffer:
     then ask for the interpreter's lock, and the process ends with SIGABRT instead of its exit code.
     """
     with path.open("rb") as file:
-        content = pa.allocate_buffer(os.fstat(file.fileno()).st_size)
+        content = pa.allocate_buffer(file.seek(0, os.SEEK_END))
+        file.seek(0)
         count = file.readinto(memoryview(content))
     return content.slice(0, count)
+
+
+def open_part(path: Path, *, verify: bool = False) -> pq.ParquetFile:
+    """Return a part that is read as it is asked for; with `verify` its pages are compared with their checksums."""
+    source = pa.PythonFile(path.open("rb"), "r") if isinstance(path, RemotePath) else path
+    return pq.ParquetFile(source, page_checksum_verification=verify)
+
+
+def count_rows(path: Path) -> int:
+    """Return the rows of a part, by its footer."""
+    with open_part(path) as file:
+        return int(file.metadata.num_rows)
 
 
 class _Digesting:
@@ -179,7 +194,7 @@ def describe(path: Path) -> Part | None:
     try:
         for algorithm in ("blake3", "sha256"):  # the second is that of format 1
             if _name(found := digest_file(path, algorithm)) == path.name:
-                return Part(path.name, pq.read_metadata(path).num_rows, path.stat().st_size, found)
+                return Part(path.name, count_rows(path), path.stat().st_size, found)
     except (OSError, pa.ArrowException):
         pass  # as if its digest were another one: nothing in it can be trusted
     return None
@@ -187,6 +202,9 @@ def describe(path: Path) -> Part | None:
 
 def scan_part(path: Path, columns: list[str]) -> pa.Table:
     try:
+        if isinstance(path, RemotePath):
+            with open_part(path, verify=True) as file:
+                return file.read(columns=columns, use_threads=False)
         return pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise DamageError(damage(path, f"is damaged: {error}")) from error

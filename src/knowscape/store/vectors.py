@@ -1,24 +1,33 @@
 """The vectors of one encoder, found by the digest of the text that they stand for."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from knowscape.errors import DamageError, Fault, KnowscapeError
-from knowscape.store.manifest import PartFolder
+from knowscape.store.manifest import PartFolder, PartWriter
 from knowscape.store.matrix import matrix_from, to_column
-from knowscape.store.parts import Part, damage
+from knowscape.store.parts import Part, damage, open_part, write_part
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["VectorStore", "bad_values", "row_ranges", "vector_schema", "vector_table", "vectors_of"]
+__all__ = [
+    "Stored",
+    "VectorStore",
+    "VectorWriter",
+    "bad_values",
+    "row_ranges",
+    "vector_schema",
+    "vector_table",
+    "vectors_of",
+]
 
 _QUARANTINE = "quarantine.json"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -27,7 +36,13 @@ _COLUMNS = ["text_digest", "vector"]
 _NORM_OFF = 1e-3
 _RANGES = 8
 
-Append = Callable[[Sequence[str], Sequence[str], NDArray[np.float32]], Path]
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A part that lies in the folder and that no manifest names yet, and the digests of its texts."""
+
+    part: Part
+    digests: Sequence[str]
 
 
 class VectorStore:
@@ -35,11 +50,24 @@ class VectorStore:
 
     def __init__(self, folder: Path) -> None:
         self.parts = PartFolder(folder)
+        self._looked_at: set[str] = set()  # the files that `done` knows of
 
     def done(self) -> set[str]:
-        """Return the digests of all texts that have a vector."""
-        table = self.parts.read(["text_digest"])
-        return set(table["text_digest"].to_pylist()) if table is not None else set()
+        """Return the digests of all texts that have a vector.
+
+        In an object store only these are fetched, and verified by the checksums of their pages.
+        """
+        if not self.parts.shared:
+            table = self.parts.read(["text_digest"])
+            return set(table["text_digest"].to_pylist()) if table is not None else set()
+        parts = self.parts.parts()
+        self._looked_at = {part.file for part in parts}
+        return self.digests(parts)
+
+    def digests(self, parts: Sequence[Part]) -> set[str]:
+        """Return the digests of the texts that some parts have vectors of."""
+        tables = self.parts.scan_parts(parts, ["text_digest"])
+        return {digest for table in tables for digest in table["text_digest"].to_pylist()}
 
     def read(self, digests: Sequence[str]) -> NDArray[np.float32]:
         """Return float32[n, dimension], row i for `digests[i]`; KnowscapeError where some have no vector."""
@@ -97,17 +125,10 @@ class VectorStore:
             write_signed(path, {"texts": dict(reasons)})
 
     @contextmanager
-    def writing(self, about: Mapping[str, Any]) -> Iterator[Append]:
-        """Yield `append(ids, digests, vectors)`, each call of which is one durable commit and returns its file."""
+    def writing(self, about: Mapping[str, Any]) -> Iterator["VectorWriter"]:
+        """Yield a writer for the vectors of one encoder, which `about` describes."""
         with self.parts.writing() as writer:
-
-            def append(ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> Path:
-                if not np.isfinite(vectors).all():
-                    raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
-                table = vector_table(pa.array(ids, pa.string()), pa.array(digests, pa.string()), vectors)
-                return self.parts.folder / writer.append(table, about).file
-
-            yield append
+            yield VectorWriter(self, writer, about, self._looked_at)
 
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong: parts and quarantine, and with `full` every vector's values, and second vectors."""
@@ -147,6 +168,49 @@ class VectorStore:
         except DamageError as error:
             return [error.fault] if error.fault else []
         return []
+
+
+class VectorWriter:
+    """Commits vectors, called with them; what others commit to an object store meanwhile is not named twice."""
+
+    def __init__(self, store: VectorStore, writer: PartWriter, about: Mapping[str, Any], known: Set[str]) -> None:
+        self._store, self._writer, self._about = store, writer, about
+        self._known, self._theirs = set(known), set[str]()
+
+    def __call__(self, ids: Sequence[str], digests: Sequence[str], vectors: NDArray[np.float32]) -> Path:
+        """Commit rows durably and return their file."""
+        if not np.isfinite(vectors).all():
+            raise KnowscapeError("The encoder returned a vector that is not finite; nothing was stored.")
+        table, folder = vector_table(pa.array(ids, pa.string()), pa.array(digests, pa.string()), vectors), self._folder
+        if not self._store.parts.shared:
+            return folder / self._writer.append(table, self._about).file
+        part = write_part(folder, table)
+        self.adopt([Stored(part, digests)])
+        return folder / part.file
+
+    def adopt(self, stored: Sequence[Stored]) -> None:
+        """Commit parts that lie in the folder of an object store, by one manifest."""
+        self._writer.extend(lambda named: self._without_theirs(stored, named), self._about)
+        self._known.update(each.part.file for each in stored)
+
+    @property
+    def _folder(self) -> Path:
+        return self._store.parts.folder
+
+    def _without_theirs(self, stored: Sequence[Stored], named: Sequence[Part]) -> list[Part]:
+        """Return the parts without rows whose texts another writer has given a vector."""
+        new = [part for part in named if part.file not in self._known]
+        self._theirs |= self._store.digests(new)
+        self._known.update(part.file for part in new)
+        found = []
+        for each in stored:
+            left = pa.array([digest not in self._theirs for digest in each.digests])
+            if left.true_count == len(left):
+                found.append(each.part)
+            elif left.true_count:
+                rows = self._store.parts.read_part(each.part)
+                found.append(write_part(self._folder, rows.filter(left)))
+        return found
 
 
 def row_ranges(rows: NDArray[np.int64]) -> str:
@@ -192,7 +256,7 @@ def _examine(path: Path, about: Mapping[str, Any]) -> tuple[list[Fault], pa.Chun
     """Return the faults of a part's vectors, a few thousand rows at a time, and its text digests."""
     digests: list[pa.Array] = []
     marks: list[dict[str, NDArray[np.bool_]]] = []
-    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=_COLUMNS):
+    for batch in open_part(path).iter_batches(_BATCH, columns=_COLUMNS):
         vectors = vectors_of(batch)
         if vectors.shape[1] != about["dimension"]:
             says = f"has vectors of {vectors.shape[1]} dimensions, not {about['dimension']}"
