@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits
 
 pytestmark = needs_chromium
 
