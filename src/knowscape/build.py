@@ -341,6 +341,7 @@ def _page_quiz(
             "options": list(question.options),
             "correctIndex": question.correct_index,
             "topic": question.topic,
+            "explanation": question.explanation,
             "item": asdict(item),
             "x": float(xy[0]),
             "y": float(xy[1]),

@@ -150,8 +150,13 @@ def visits(browser: Any, address: str) -> Iterator[Visit]:
     """Open pages in contexts of their own; at the end nothing may have gone wrong on any."""
     opened: list[Visitor] = []
 
-    def visit(*, at: str = address, script: str | None = None, ready: bool = True, **options: Any) -> Visitor:
+    def visit(
+        *, at: str = address, script: str | None = None, ready: bool = True, first: bool = False, **options: Any
+    ) -> Visitor:
+        """`first` is somebody who has never been there, and is told how the map is read."""
         context = browser.new_context(**{**DESKTOP, **options})
+        if not first:
+            context.add_init_script("localStorage.setItem('knowscape:toured', '1')")
         if script:
             context.add_init_script(script)
         visitor = Visitor(context.new_page(), at)

@@ -94,15 +94,22 @@ export function knownShare(knowledge: Knowledge, weights: Float64Array): number 
   return nothing - everything < LEAST ? 1 : (nothing - variance(knowledge, weights)) / (nothing - everything);
 }
 
-/** The question to ask next, or null when all were asked or the share `enough` is known. */
+/**
+ * The question to ask next, or null when all were asked or the share `enough` is known.
+ *
+ * Those that were skipped come when no other is left.
+ */
 export function nextQuestion(
   knowledge: Knowledge,
   weights: Float64Array,
   mode: Mode = "balanced",
   enough = ENOUGH,
+  skipped: ReadonlySet<number> = new Set(),
 ): number | null {
   const asked = new Set(knowledge.responses.map(({ question }) => question));
-  let open = knowledge.items.map((_, question) => question).filter((question) => !asked.has(question));
+  const left = knowledge.items.map((_, question) => question).filter((question) => !asked.has(question));
+  const fresh = left.filter((question) => !skipped.has(question));
+  let open = fresh.length > 0 ? fresh : left;
   if (open.length === 0 || knownShare(knowledge, weights) >= enough) return null;
   if (mode === "easy" || mode === "challenge") {
     const sign = mode === "easy" ? -1 : 1;

@@ -1,6 +1,7 @@
 /** The names on the map as elements over it: region names of every level, and article titles close in. */
 
 import type { Camera } from "./camera";
+import { css, type Palette } from "./colour";
 import { element } from "./dom";
 import { arrange, DotGrid, levelVisible, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
 import type { Region } from "./payload";
@@ -110,23 +111,56 @@ export class LabelLayer {
     return [...this.shown.values()].filter((one) => !one.leaving).map((one) => one.name.lines.join(" "));
   }
 
+  /** Set names into a picture of the map, clear of the obstacles. */
+  paint(ink: CanvasRenderingContext2D, camera: Camera, { colours, dark }: Palette, obstacles: readonly Rect[]): void {
+    const family = getComputedStyle(this.host).fontFamily;
+    const names = this.candidates(camera);
+    const placed = this.arrange(names, camera, obstacles, new Map());
+    Object.assign(ink, { textBaseline: "middle", lineJoin: "round", fillStyle: css(colours.ink) });
+    ink.strokeStyle = css(dark ? colours.sea : colours.upland, 0.7);
+    for (const name of names) {
+      const rect = placesOf(name, camera)[placed.get(name.id) ?? -1];
+      if (!rect) continue;
+      const { size, style, lines, beside } = name;
+      Object.assign(ink, { letterSpacing: `${style.spacing * size}px`, textAlign: beside ? "left" : "center" });
+      ink.font = `${style.weight} ${size}px ${family}`;
+      ink.lineWidth = 3;
+      lines.forEach((line, i) => {
+        const [x, y] = [beside ? rect.x0 : (rect.x0 + rect.x1) / 2, rect.y0 + (i + 0.5) * size * style.lead];
+        ink.strokeText(line, x, y);
+        ink.fillText(line, x, y);
+      });
+    }
+    Object.assign(ink, { letterSpacing: "0px", textAlign: "left", textBaseline: "alphabetic" });
+  }
+
   private choose(camera: Camera, obstacles: readonly Rect[], now: number): void {
     const names = this.candidates(camera);
-    const candidates = names.map((name): Candidate => {
-      const { id, priority, beside } = name;
-      return { id, priority, shy: beside, rects: placesOf(name, camera) };
-    });
     const standing = new Map(
       [...this.shown].filter(([, one]) => !one.leaving).map(([id, one]) => [id, one.place]),
     );
-    const window = { x0: EDGE, y0: EDGE, x1: camera.width - EDGE, y1: camera.height - EDGE };
-    const dots = this.dotsIn(camera);
-    const placed = arrange(candidates, { obstacles, window, ...(dots && { dots }) }, standing);
+    const placed = this.arrange(names, camera, obstacles, standing);
     for (const name of names) {
       const place = placed.get(name.id);
       if (place !== undefined) this.show(name, place);
     }
     for (const [id, one] of this.shown) if (!placed.has(id) && !one.leaving) this.hide(one, now);
+  }
+
+  /** By name the number of its place, for those that have one. */
+  private arrange(
+    names: readonly Name[],
+    camera: Camera,
+    obstacles: readonly Rect[],
+    standing: ReadonlyMap<string, number>,
+  ): Map<string, number> {
+    const candidates = names.map((name): Candidate => {
+      const { id, priority, beside } = name;
+      return { id, priority, shy: beside, rects: placesOf(name, camera) };
+    });
+    const window = { x0: EDGE, y0: EDGE, x1: camera.width - EDGE, y1: camera.height - EDGE };
+    const dots = this.dotsIn(camera);
+    return arrange(candidates, { obstacles, window, ...(dots && { dots }) }, standing);
   }
 
   private candidates(camera: Camera): Name[] {

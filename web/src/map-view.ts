@@ -3,7 +3,7 @@
 import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
 import type { Palette } from "./colour";
-import { byId, reducedMotion, whenIdle } from "./dom";
+import { byId, element, reducedMotion, whenIdle } from "./dom";
 import type { Field } from "./field";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
@@ -13,6 +13,7 @@ import { MarkerLayer, type Marks, type Place } from "./markers";
 import type { Painter } from "./painter";
 import type { Box, MapInfo, Points } from "./payload";
 import type { Picker } from "./picker";
+import { frame, type Words } from "./picture";
 import { buildTerrain } from "./terrain";
 import { WebglPainter } from "./webgl";
 
@@ -36,20 +37,23 @@ const NEAR = 1.1 * TITLE_ROOM;
 const WIDE = 860;
 /** A place in sight is at least this many pixels inside the free part. */
 const SIGHT = 34;
+/** A picture's side, and the room above and below the map in it, in CSS pixels; so many pixels for one of them. */
+const PICTURE = { side: 1080, head: 110, foot: 70, ratio: 1.5 } as const;
+const NO_MARKS: Marks = {
+  hits: [],
+  chosen: null,
+  hovered: null,
+  aim: null,
+  asked: null,
+  threads: null,
+  kin: null,
+  answers: [],
+};
 
 export class MapView {
   readonly camera = new Camera();
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
-  marks: Marks = {
-    hits: [],
-    chosen: null,
-    hovered: null,
-    aim: null,
-    asked: null,
-    threads: null,
-    kin: null,
-    answers: [],
-  };
+  marks: Marks = NO_MARKS;
   private readonly node = byId("map");
   private readonly painter: Painter;
   private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
@@ -265,6 +269,37 @@ export class MapView {
     return (this.restless = now - this.lastChange < Math.max(REST_MS, 5 * frame));
   };
 
+  /** A square picture of a part of the map with the answers, names and a frame; null before anything is drawn. */
+  picture(box: Box, words: Words): HTMLCanvasElement | null {
+    const { palette } = this;
+    if (!palette) return null;
+    const camera = new Camera();
+    camera.resize(PICTURE.side, PICTURE.side);
+    camera.set(camera.fit(box, { top: PICTURE.head, right: 40, bottom: PICTURE.foot, left: 40 }));
+    const picture = element("canvas");
+    picture.width = picture.height = PICTURE.side * PICTURE.ratio;
+    const ink = picture.getContext("2d");
+    if (!ink) return null;
+    this.painter.resize(PICTURE.side, PICTURE.side, PICTURE.ratio);
+    this.painter.draw({ camera, rise: 1, distrust: 0, moving: false });
+    // WebGL's picture is there until the task ends in which it was drawn.
+    ink.drawImage(byId<HTMLCanvasElement>("map-ground"), 0, 0);
+    this.resize();
+    const over = element("canvas");
+    const markers = new MarkerLayer(over);
+    markers.resize(PICTURE.side, PICTURE.side, PICTURE.ratio);
+    markers.draw(camera, { ...NO_MARKS, answers: this.marks.answers }, palette);
+    ink.drawImage(over, 0, 0);
+    ink.scale(PICTURE.ratio, PICTURE.ratio);
+    this.labels.paint(ink, camera, palette, [
+      { x0: 0, y0: 0, x1: PICTURE.side, y1: PICTURE.head - 20 },
+      { x0: 0, y0: PICTURE.side - PICTURE.foot + 10, x1: PICTURE.side, y1: PICTURE.side },
+      ...this.marks.answers.map(({ question }) => markRect(camera, question)),
+    ]);
+    frame(ink, PICTURE.side, words, palette);
+    return picture;
+  }
+
   private resize(): void {
     const { clientWidth, clientHeight } = this.node;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
@@ -292,12 +327,12 @@ export class MapView {
     if (asked) places.push(asked);
     if (hits.length < MANY_HITS) places.push(...hits);
     if (kin) places.push(...kin.to);
-    return [...this.covered, ...places.map((place) => this.markRect(place))];
+    return [...this.covered, ...places.map((place) => markRect(this.camera, place))];
   }
+}
 
-  private markRect(place: Place): Rect {
-    const x = this.camera.screenX(place.x);
-    const y = this.camera.screenY(place.y);
-    return { x0: x - 4, y0: y - 4, x1: x + 4, y1: y + 4 };
-  }
+function markRect(camera: Camera, place: Place): Rect {
+  const x = camera.screenX(place.x);
+  const y = camera.screenY(place.y);
+  return { x0: x - 4, y0: y - 4, x1: x + 4, y1: y + 4 };
 }

@@ -1,6 +1,6 @@
 /** What the parts of the page tell each other. */
 
-import type { Answers } from "./answers";
+import { browserStorage, type Answers } from "./answers";
 import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
 import { byId, formatCount } from "./dom";
@@ -12,6 +12,7 @@ import { drawLegend } from "./legend";
 import { MapView } from "./map-view";
 import type { Box, Question } from "./payload";
 import { Picker } from "./picker";
+import { keepPicture } from "./picture";
 import { QuizCard } from "./quiz";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
@@ -19,6 +20,7 @@ import { openAnswers } from "./shared";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
 import { onTheme } from "./theme";
+import { Tour } from "./tour";
 import { startTrust } from "./trust";
 
 const WHOLE_MAP: Box = [0, 0, 1, 1];
@@ -41,6 +43,7 @@ export class Page {
   private readonly quiz: QuizCard | null;
   private readonly mode = byId<HTMLSelectElement>("quiz-mode");
   private field: Field | null = null;
+  private readonly tour: Tour;
   private readonly mapNode = byId("map");
   private hits = 0;
   private lastOpened: Question | null = null;
@@ -72,6 +75,7 @@ export class Page {
     this.quiz = this.survey ? this.makeQuiz(this.survey) : null;
     this.surveyPanel = this.survey ? this.makeSurveyPanel(this.survey) : null;
     byId("legend").hidden = this.quiz === null;
+    this.tour = new Tour(this.quiz !== null, browserStorage(), () => this.view.measure());
     this.startTools();
     this.startKeys();
     this.describeMap();
@@ -114,9 +118,9 @@ export class Page {
 
   private makeQuiz(survey: Survey): QuizCard {
     return new QuizCard(this.answers, this.questions.length, this.library.titles, {
-      next: () => {
+      next: (skipped, all) => {
         const start = performance.now();
-        const next = survey.next(this.chosenMode());
+        const next = survey.next(this.chosenMode(), skipped, all);
         performance.measure("choice", { start });
         return next;
       },
@@ -132,7 +136,21 @@ export class Page {
       },
       reset: () => this.lift(),
       fly: (index) => this.open(index, true),
+      summary: () => survey.summary(),
+      picture: () => void this.keepPicture(),
     });
+  }
+
+  /** The map with the reader's own knowledge on it, as a file or to share. */
+  private async keepPicture(): Promise<void> {
+    const { count, right } = this.answers;
+    const date = new Intl.DateTimeFormat("en", { dateStyle: "long" }).format(new Date());
+    const picture = this.view.picture(this.region, {
+      title: this.library.map.title,
+      line: `What I know: ${formatCount(right)} of ${formatCount(count)} right, ${date}`,
+      scale: { gaps: "gaps", known: "known", fog: "not yet known" },
+    });
+    if (picture) await keepPicture(picture, "map.png");
   }
 
   private chosenMode(): Mode {
@@ -152,6 +170,7 @@ export class Page {
         this.quiz?.askAnew();
       },
       read: (article) => this.open(article, true),
+      picture: () => void this.keepPicture(),
     });
   }
 
@@ -265,6 +284,7 @@ export class Page {
   }
 
   private escape(): void {
+    if (this.tour.end()) return;
     this.openLegend(false);
     this.surveyPanel?.close();
     this.panel.close();

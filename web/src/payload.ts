@@ -79,6 +79,8 @@ export interface Question {
   options: string[];
   correctIndex: number;
   topic: string | null;
+  /** Why the answer is right; empty where nobody has said it. */
+  explanation: string;
   item: Item;
   x: number;
   y: number;

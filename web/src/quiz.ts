@@ -6,16 +6,21 @@ import { setText } from "./math";
 import type { Question } from "./payload";
 
 export interface QuizEvents {
-  next(): Question | null;
+  /** The question to ask next, the skipped ones last; with `all`, also when enough is known. */
+  next(skipped: ReadonlySet<Question>, all: boolean): Question | null;
   /** A question came up, or none is left. */
   asked(question: Question | null): void;
   answered(answer: Answer): void;
   reset(): void;
   fly(index: number): void;
+  /** What is known in the end, in words: a heading and a line each. */
+  summary(): [heading: string, line: string][];
+  picture(): void;
 }
 
 const LETTERS = ["A", "B", "C", "D", "E", "F", "G", "H"];
 const UNKNOWN_KEY = "e";
+const SKIP_KEY = "s";
 
 /** A sign for the eye and words for the ear. */
 const verdictOf = (sign: string, words: string): HTMLElement[] => [
@@ -31,12 +36,16 @@ export class QuizCard {
   private readonly text = byId("quiz-question");
   private readonly options = byId("quiz-options");
   private readonly unknown = byId<HTMLButtonElement>("quiz-unknown");
+  private readonly skip = byId<HTMLButtonElement>("quiz-skip");
+  private readonly rest = byId<HTMLButtonElement>("quiz-rest");
   private readonly feedback = byId("quiz-feedback");
   private readonly source = byId("quiz-source");
   private readonly next = byId<HTMLButtonElement>("quiz-next");
   private readonly grab = byId<HTMLButtonElement>("quiz-grab");
   private question: Question | null = null;
   private answer: Answer | null = null;
+  private readonly skipped = new Set<Question>();
+  private all = false;
 
   constructor(
     private readonly answers: Answers,
@@ -45,7 +54,13 @@ export class QuizCard {
     private readonly events: QuizEvents,
   ) {
     this.unknown.addEventListener("click", () => this.give(null));
+    this.skip.addEventListener("click", () => this.pass());
     this.next.addEventListener("click", () => this.advance(true));
+    this.rest.addEventListener("click", () => {
+      this.all = true;
+      this.advance(true);
+    });
+    byId("quiz-picture").addEventListener("click", () => this.events.picture());
     byId("quiz-reset").addEventListener("click", () => this.confirmReset());
     this.swipe();
     this.card.hidden = false;
@@ -72,6 +87,10 @@ export class QuizCard {
       this.give(null);
       return true;
     }
+    if (letter === SKIP_KEY && !this.skip.hidden) {
+      this.pass();
+      return true;
+    }
     const choice = LETTERS.indexOf(letter.toUpperCase());
     if (choice < 0 || choice >= this.question.options.length || choice === LETTERS.indexOf("E")) return false;
     this.give(choice);
@@ -86,12 +105,14 @@ export class QuizCard {
 
   private advance(takeFocus: boolean): void {
     this.answer = null;
-    this.question = this.events.next();
+    this.question = this.events.next(this.skipped, this.all);
     this.card.classList.remove("answered");
     this.card.classList.toggle("finished", this.question === null);
     this.feedback.replaceChildren();
     this.source.replaceChildren();
     this.next.hidden = true;
+    byId("quiz-summary").hidden = this.question !== null;
+    this.skip.hidden = this.question === null || this.total - this.answers.count < 2;
     this.showTally();
     if (this.question) this.showQuestion(this.question);
     else this.showEnd();
@@ -134,13 +155,30 @@ export class QuizCard {
         : `You answered all ${count} questions, ${right} of them right.`;
     this.options.replaceChildren();
     this.unknown.hidden = true;
+    this.rest.hidden = this.answers.count === this.total;
+    byId("quiz-shares").replaceChildren(
+      ...this.events
+        .summary()
+        .flatMap(([heading, line]) => [element("dt", { text: heading }), element("dd", { text: line })]),
+    );
+  }
+
+  /** Ask another question, and this one when no other is left. */
+  private pass(): void {
+    if (!this.question || this.answer) return;
+    // Skipped once more it goes behind those that were skipped before it.
+    if (this.skipped.size === this.total - this.answers.count) this.skipped.clear();
+    this.skipped.add(this.question);
+    this.advance(true);
   }
 
   private give(choice: Choice): void {
     if (!this.question || this.answer) return;
     this.answer = this.answers.give(this.question, choice);
+    this.skipped.delete(this.question);
     this.card.classList.add("answered");
     this.unknown.hidden = true;
+    this.skip.hidden = true;
     this.markOptions(this.question, choice);
     this.say(this.answer);
     this.showSource(this.question);
@@ -177,6 +215,10 @@ export class QuizCard {
         ? `Noted. The answer is ${letter}.`
         : `Not this one. The answer is ${letter}.`;
     this.feedback.replaceChildren(element("p", { text: words }));
+    if (!question.explanation) return;
+    const why = element("p", { class: "explanation" });
+    setText(why, question.explanation);
+    this.feedback.append(why);
   }
 
   private showSource({ source }: Question): void {
@@ -215,6 +257,8 @@ export class QuizCard {
     }
     this.calm(button);
     this.answers.clear();
+    this.skipped.clear();
+    this.all = false;
     this.events.reset();
     this.advance(true);
   }

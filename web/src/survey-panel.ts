@@ -2,6 +2,7 @@
 
 import type { Answers } from "./answers";
 import { byId, element, formatCount, formatPercent } from "./dom";
+import { saveAs } from "./picture";
 import { fromFile, ProgressError, toFile, toFragment } from "./progress";
 import type { Question } from "./payload";
 import { INTERVAL, type Reading, type Share, type Survey } from "./survey";
@@ -12,6 +13,7 @@ export interface SurveyEvents {
   /** Answers came from a file. */
   taken(): void;
   read(article: number): void;
+  picture(): void;
 }
 
 const READINGS = 5;
@@ -40,6 +42,7 @@ export class SurveyPanel {
     this.button.addEventListener("click", () => this.toggle(Boolean(this.panel.hidden)));
     byId("survey-close").addEventListener("click", () => this.close());
     byId("survey-link").addEventListener("click", () => void this.copyLink());
+    byId("survey-picture").addEventListener("click", () => this.events.picture());
     byId("survey-save").addEventListener("click", () => this.saveFile());
     const file = byId<HTMLInputElement>("survey-file");
     byId("survey-load").addEventListener("click", () => file.click());
@@ -114,10 +117,7 @@ export class SurveyPanel {
 
   private saveFile(): void {
     const text = toFile(document.title, this.answers.pairs());
-    const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    const link = element("a", { attributes: { href: address, download: "answers.json" } });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    saveAs(new Blob([text], { type: "application/json" }), "answers.json");
     this.say(`${formatCount(this.answers.count)} answers are saved in answers.json.`);
   }
 

@@ -1,7 +1,8 @@
 /** What the reader's answers say of the map: the estimate, its ground, regions, and what to read. */
 
 import type { Answers } from "./answers";
-import { learningGains, knownShare, nextQuestion, type Mode } from "./choice";
+import { ENOUGH, learningGains, knownShare, nextQuestion, type Mode } from "./choice";
+import { formatPercent } from "./dom";
 import { Ground, type Field } from "./field";
 import { Knowledge, sizesOf } from "./knowledge";
 import { NO_REGION, type Box, type MapInfo, type Points, type Question } from "./payload";
@@ -73,8 +74,10 @@ export class Survey {
     return this.ground.articles(this.current);
   }
 
-  next(mode: Mode): Question | null {
-    const number = nextQuestion(this.current, this.ground.weights, mode);
+  /** The question to ask next; with `all`, also when the map is known well enough. */
+  next(mode: Mode, skipped: ReadonlySet<Question>, all: boolean): Question | null {
+    const later = new Set([...skipped].map((question) => this.questions.indexOf(question)));
+    const number = nextQuestion(this.current, this.ground.weights, mode, all ? Infinity : ENOUGH, later);
     return number === null ? null : (this.questions[number] ?? null);
   }
 
@@ -92,6 +95,19 @@ export class Survey {
     return this.regions
       .map(({ label, weights }) => ({ label, ...interval(this.current.average(weights)) }))
       .sort((a, b) => b.mean - a.mean);
+  }
+
+  /** The whole, the ends of what is known and what to read, in words. */
+  summary(): [heading: string, line: string][] {
+    const regions = this.byRegion();
+    const [best, least] = [regions[0], regions[regions.length - 1]];
+    const said = (one: RegionShare): string => `${one.label}, about ${formatPercent(one.mean)}`;
+    return [
+      ["Of what is asked about this map you know", `about ${formatPercent(this.whole().mean)}`],
+      ...(best && least && best !== least
+        ? ([["Best", said(best)], ["Least", said(least)]] as [string, string][])
+        : []),
+    ];
   }
 
   /** The articles whose reading is expected to gain most, no two for the same place. */

@@ -11,6 +11,7 @@ const question = (id: string, correctIndex = 0): Question => ({
   question: "?",
   options: ["a", "b", "c", "d"],
   topic: null,
+  explanation: "",
   source: null,
   near: [],
 });

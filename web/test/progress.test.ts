@@ -9,6 +9,7 @@ const questions = Array.from({ length: 7 }, (_, i): Question => ({
   options: ["a", "b", "c", "d"],
   correctIndex: 0,
   topic: null,
+  explanation: "",
   item: { difficulty: 0, discrimination: 1, guess: 0.25 },
   x: 0,
   y: 0,

@@ -37,6 +37,7 @@ const questions = items.map((item, i): Question => ({
   options: ["a", "b", "c", "d"],
   correctIndex: 0,
   topic: null,
+  explanation: "",
   item,
   x: i / (count - 1),
   y: 0.5,
@@ -103,7 +104,8 @@ describe("the survey", () => {
   it("asks no question twice, and comes to an end", () => {
     const { survey: made, answers } = survey();
     const seen = new Set<string>();
-    for (let next = made.next("balanced"); next; next = made.next("balanced")) {
+    const ask = () => made.next("balanced", new Set(), false);
+    for (let next = ask(); next; next = ask()) {
       expect(seen.has(next.id)).toBe(false);
       seen.add(next.id);
       answers.give(next, seen.size % 2);
@@ -111,5 +113,25 @@ describe("the survey", () => {
     }
     expect(seen.size).toBeGreaterThan(count / 2);
     expect(made.told()).toBeGreaterThanOrEqual(0.9);
+  });
+
+  it("asks the rest where it is told to, and what was skipped at the very end", () => {
+    const { survey: made, answers } = survey();
+    const skipped = new Set(questions.slice(0, 2));
+    const order: string[] = [];
+    const ask = () => made.next("balanced", skipped, true);
+    for (let next = ask(); next; next = ask()) {
+      order.push(next.id);
+      answers.give(next, 0);
+      made.update();
+    }
+    expect(new Set(order).size).toBe(questions.length);
+    expect(new Set(order.slice(-2))).toEqual(new Set([...skipped].map(({ id }) => id)));
+  });
+
+  it("sums up the best and the least known region", () => {
+    const [whole, best, least] = survey().survey.summary();
+    expect(whole?.[1]).toMatch(/^about \d+ %$/);
+    expect([best?.[0], least?.[0]]).toEqual(["Best", "Least"]);
   });
 });

@@ -21,7 +21,7 @@ _FARTHEST = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A multiple-choice question; `correct_index` counts from 0."""
+    """A multiple-choice question; `correct_index` counts from 0, `explanation` says why that is right."""
 
     id: str
     question: str
@@ -30,6 +30,7 @@ class Question:
     topic: str = ""
     difficulty: int | None = None
     source_article: str = ""
+    explanation: str = ""
     x: float | None = None
     y: float | None = None
 
@@ -117,6 +118,7 @@ def _question(item: Any, where: str) -> Question:
         topic=_words(item.get("topic") or item.get("lecture"), where),
         difficulty=difficulty if isinstance(difficulty, int) else None,
         source_article=_words(item.get("source_article"), where),
+        explanation=_words(item.get("explanation"), where),
         x=_coordinate(item.get("x"), where),
         y=_coordinate(item.get("y"), where),
     )
