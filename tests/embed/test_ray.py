@@ -135,6 +135,15 @@ def test_both_workers_compute_and_no_slice_twice(cluster: Any, tmp_path: Path) -
     assert notes.lines == []
 
 
+def test_a_second_run_has_the_workers_of_the_first(cluster: Any, tmp_path: Path) -> None:
+    load = Watched(tmp_path / "seen")
+    with closing(workers(cluster, load)) as executor:
+        for start in (0, 80):
+            work = [(number, TEXTS[first : first + ROWS]) for number, first in enumerate(range(start, start + 80, ROWS))]
+            assert sorted(number for number, _ in executor.encode(work)) == list(range(10))
+    assert len({process for process, _ in load.said()}) == 2
+
+
 def test_a_killed_worker_is_replaced_and_only_its_slice_computed_again(cluster: Any, tmp_path: Path) -> None:
     store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes()
 

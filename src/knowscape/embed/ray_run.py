@@ -95,10 +95,15 @@ class RayWorkers:
     def _encode(self, schedule: Schedule, *, queries: bool) -> Iterator[tuple[int, Encoded]]:
         self._connect()
         self._looked, self._seen = 0.0, time.monotonic()
+        for worker in self._workers.values():  # of a run before
+            if worker.ready:
+                schedule.join(worker.number)
         while not schedule.complete:
             self._look_around()
             self._hand_out(schedule, queries=queries)
-            yield from self._collect(schedule)
+            for reference in self._arrived():
+                yield from self._collect(reference, schedule)
+                self._hand_out(schedule, queries=queries)
             self._watch(schedule)
         for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
             self._stop(worker)  # it computes what another has done
@@ -142,41 +147,48 @@ class RayWorkers:
 
     def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:
         """Give every worker a slice, and then another that waits beside it."""
-        given = True
-        while given:
-            given = False
-            for worker in self._workers.values():
-                if worker.ready and (work := schedule.give(worker.number, time.monotonic())) is not None:
-                    number, texts = work
-                    self._flights[worker.actor.encode.remote(texts, queries)] = worker, number
-                    given = True
+        while numbers := schedule.unfilled():
+            for number in numbers:
+                if (work := schedule.give(number, time.monotonic())) is None:
+                    return
+                worker, (piece, texts) = self._workers[number], work
+                self._flights[worker.actor.encode.remote(texts, queries)] = worker, piece
 
-    def _collect(self, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
-        """Yield a result that has come and is the first of its slice."""
-        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
-
+    def _arrived(self) -> list[Any]:
+        """Wait a little for an answer, and return all that are here: with many workers each look takes its time."""
         if not self._flights:
             time.sleep(_TICK)
+            return []
+        flights = list(self._flights)
+        if not _ray().wait(flights, timeout=_TICK)[0]:
+            return []
+        arrived: list[Any] = _ray().wait(flights, num_returns=len(flights), timeout=0)[0]
+        return arrived
+
+    def _collect(self, reference: Any, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
+        """Yield a result if it is the first of its slice."""
+        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+
+        worker, number = self._flights.pop(reference, (None, None))
+        if worker is None:  # it has been ended meanwhile
             return
-        for reference in _ray().wait(list(self._flights), timeout=_TICK)[0]:
-            worker, number = self._flights.pop(reference)
-            try:
-                answer = _ray().get(reference)
-            except TaskCancelledError:
-                if number is not None:
-                    schedule.declined(worker.number, number, time.monotonic())
-            except RayError as error:
-                hopeless = number is None and isinstance(error, RayTaskError)
-                self._end(worker, _reason(error), schedule, out=hopeless)
+        try:
+            answer = _ray().get(reference)
+        except TaskCancelledError:
+            if number is not None:
+                schedule.declined(worker.number, number, time.monotonic())
+        except RayError as error:
+            hopeless = number is None and isinstance(error, RayTaskError)
+            self._end(worker, _reason(error), schedule, out=hopeless)
+        else:
+            if number is None:
+                self._admit(worker, answer, schedule)
+            elif isinstance(answer, str):
+                self._end(worker, answer, schedule)
             else:
-                if number is None:
-                    self._admit(worker, answer, schedule)
-                elif isinstance(answer, str):
-                    self._end(worker, answer, schedule)
-                else:
-                    self._failures.pop(worker.slot, None)
-                    if schedule.finished(worker.number, number, time.monotonic()):
-                        yield number, answer
+                self._failures.pop(worker.slot, None)
+                if schedule.finished(worker.number, number, time.monotonic()):
+                    yield number, answer
 
     def _admit(self, worker: "_Worker", answer: NDArray[np.float32] | str, schedule: Schedule) -> None:
         """Let a worker begin whose canaries have the vectors that they have here."""
@@ -187,7 +199,9 @@ class RayWorkers:
             self._canaries = self._job.reference().encode_documents(list(CANARIES))
         cosine = least_cosine(self._canaries, answer)
         worker.ready = cosine >= LEAST_COSINE
-        if not worker.ready:  # also where it is no number
+        if worker.ready:
+            schedule.join(worker.number)
+        else:  # also where it is no number
             why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
             self._end(worker, why, schedule, out=True)
 
