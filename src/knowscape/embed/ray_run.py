@@ -101,10 +101,12 @@ class RayWorkers:
         while not schedule.complete:
             self._look_around()
             self._hand_out(schedule, queries=queries)
+            asked = time.monotonic()
             for reference in self._arrived():
                 yield from self._collect(reference, schedule)
                 self._hand_out(schedule, queries=queries)
-            self._watch(schedule)
+            # By the time of the question: what has come since then waits for the driver, and nobody is late for that.
+            self._watch(schedule, asked)
         for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
             self._stop(worker)  # it computes what another has done
 
@@ -205,9 +207,8 @@ class RayWorkers:
             why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
             self._end(worker, why, schedule, out=True)
 
-    def _watch(self, schedule: Schedule) -> None:
+    def _watch(self, schedule: Schedule, now: float) -> None:
         """Hand out again what is late, end who is silent, and the run where nobody has been there for long."""
-        now = time.monotonic()
         for number, held in schedule.overdue(now).items():
             worker = self._workers[number]
             self._progress.note(f"{worker.slot} is late with slice {held[0]}: others may have it.")

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from statistics import median
 
 from knowscape.embed.executors import Work
 from knowscape.errors import KnowscapeError
@@ -22,8 +21,8 @@ _MOST_DEATHS = 5
 class Patience:
     """How long a worker may take, in seconds, before its slices are handed out again.
 
-    `times` the median of what its own slices took, but at least `least`; for its first slice `times` the longest median
-    of any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
+    `times` the mean of what its last slices took, but at least `least`; for its first slice `times` the longest mean of
+    any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
     up; the run ends where for `grace` there is no worker.
     """
 
@@ -51,7 +50,7 @@ class _Pace:
     held: deque[int] = field(default_factory=deque)
     since: float = 0.0
     took: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    usual: float | None = None  # the median of `took`
+    usual: float | None = None  # the mean of `took`: a busy driver notes two results at once
     late: bool = False
 
 
@@ -176,12 +175,14 @@ class Schedule:
 
     def _let_go(self, worker: int, number: int, now: float, *, computed: bool) -> None:
         pace = self._paces[worker]
+        oldest = pace.held[0] == number
         pace.held.remove(number)
         if computed:
             pace.took.append(now - pace.since)
-            pace.usual = median(pace.took)
+            pace.usual = sum(pace.took) / len(pace.took)
         pace.late = pace.late and bool(pace.held)
-        self._begin(worker, pace, now)
+        if oldest:  # else the one that it computes goes on
+            self._begin(worker, pace, now)
         self._place(worker, pace)
         self._put_back(worker, number)
 
