@@ -51,7 +51,7 @@ def cost(name: str, run: Callable[[], Any], before: Callable[[], Any] = lambda: 
 
 
 def through_ray() -> Iterator[str]:
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=500_000_000)
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=500_000_000)
     actor, texts = ray.remote(num_cpus=0)(Remote).remote(), [f"{row:0280d}" for row in range(SLICE_ROWS)]
     held: deque[Any] = deque([actor.encode.remote(texts)], maxlen=1)
     ray.get(held[0])

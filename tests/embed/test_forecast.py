@@ -40,5 +40,9 @@ def test_more_machines_never_take_longer_and_more_texts_never_less(computed: flo
     for (texts, machines), each in found.items():
         assert each.cost is None
         assert each.seconds >= texts * computed / 1000 / machines * (1 - 1e-9)
-        assert each.seconds >= texts * committed / 1000
-        assert all(each.seconds >= other.seconds for (t, m), other in found.items() if t <= texts and m >= machines)
+        assert each.seconds >= texts * committed / 1000 * (1 - 1e-9)
+        assert all(
+            each.seconds >= other.seconds * (1 - 1e-9)
+            for (t, m), other in found.items()
+            if t <= texts and m >= machines
+        )
