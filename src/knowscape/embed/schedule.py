@@ -19,7 +19,7 @@ _MOST_DEATHS = 5
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a worker may take, in seconds, before its slices are handed out again.
+    """How long a worker may take, in seconds, before others may have its slices.
 
     `times` the median of what its own slices took, but at least `least`; for its first slice `times` the longest median
     of any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
@@ -36,7 +36,7 @@ class Patience:
 
 @dataclass(eq=False, slots=True)
 class _Piece:
-    """A slice that has no result yet: who is computing it in time, and how many died over it."""
+    """A slice that has no result yet: who holds it and is in time, and how many died over it."""
 
     work: Work
     holders: set[int] = field(default_factory=set)
@@ -54,11 +54,16 @@ class _Pace:
 
 
 class Schedule:
-    """Hands every slice out until it has a result; workers are known by numbers, and times are any clock's seconds."""
+    """Hands every slice out until it has a result; workers are known by numbers, and times are any clock's seconds.
+
+    A lost worker's slices come first.  Those of a worker that is past its time come last, when others have nothing else
+    to do: it may well answer before that, and then nothing was computed twice.
+    """
 
     def __init__(self, slices: Iterable[Work], patience: Patience = Patience()) -> None:
         self._source, self._patience = iter(slices), patience
         self._again: deque[_Piece] = deque()
+        self._last: deque[_Piece] = deque()
         self._open: dict[int, _Piece] = {}
         self._paces: dict[int, _Pace] = {}
         self._exhausted = False
@@ -84,14 +89,31 @@ class Schedule:
         return piece.work
 
     def finished(self, worker: int, number: int, now: float) -> bool:
-        """Take note of a result; returns whether it is the slice's first, and so the one that counts."""
-        first = self._open.pop(number, None) is not None
-        self._let_go(worker, number, now, computed=True)
+        """Take note of a result; returns whether it is the slice's first, and so the one that counts.
+
+        The worker is in time again, with what it still holds and nobody else.
+        """
+        pace, first = self._paces[worker], self._open.pop(number, None) is not None
+        pace.held.remove(number)
+        pace.took.append(now - pace.since)
+        pace.since, pace.late = now, False
+        for piece in filter(None, map(self._open.get, pace.held)):
+            if not piece.holders:
+                piece.holders.add(worker)
         return first
 
     def declined(self, worker: int, number: int, now: float) -> None:
         """Take note that a worker gives a slice back that it had not begun."""
-        self._let_go(worker, number, now, computed=False)
+        pace = self._paces[worker]
+        if pace.held[0] == number:
+            pace.since = now
+        pace.held.remove(number)
+        pace.late = pace.late and bool(pace.held)
+        self._put_back(worker, number, self._again)
+
+    def is_late(self, worker: int) -> bool:
+        """Return whether a worker is past its time and has not answered since."""
+        return worker in self._paces and self._paces[worker].late
 
     def overdue(self, now: float) -> dict[int, list[int]]:
         """Return the workers that are past their time from now on, with their slices; others may have these."""
@@ -100,7 +122,7 @@ class Schedule:
             if pace.held and not pace.late and now - pace.since > self._limit(pace):
                 pace.late, found[worker] = True, list(pace.held)
                 for number in pace.held:
-                    self._put_back(worker, number)
+                    self._put_back(worker, number, self._last)
         return found
 
     def silent(self, now: float) -> list[int]:
@@ -119,36 +141,33 @@ class Schedule:
                         f"{piece.deaths} workers ended over the same {len(piece.work[1])} texts, "
                         f"which begin with {piece.work[1][0][:60]!r}. {why}"
                     )
-            self._put_back(worker, number)
-
-    def _let_go(self, worker: int, number: int, now: float, *, computed: bool) -> None:
-        pace = self._paces[worker]
-        pace.held.remove(number)
-        if computed:
-            pace.took.append(now - pace.since)
-        pace.since = now
-        pace.late = pace.late and bool(pace.held)
-        self._put_back(worker, number)
+            self._put_back(worker, number, self._again)
 
     def _next(self) -> _Piece | None:
-        while self._again:
-            piece = self._again.popleft()
-            if piece.work[0] in self._open and not piece.holders:  # else its result has come meanwhile
-                return piece
+        if (piece := self._waiting(self._again)) is not None:
+            return piece
         work = next(self._source, None)
         if work is None:
             self._exhausted = True
-            return None
+            return self._waiting(self._last)
         piece = self._open[work[0]] = _Piece(work)
         return piece
 
-    def _put_back(self, worker: int, number: int) -> None:
-        """Let others have a slice that a worker was to compute, where it has no result and nobody else computes it."""
+    def _waiting(self, queue: deque[_Piece]) -> _Piece | None:
+        """Return the first of a queue that has no result and that nobody holds in time."""
+        while queue:
+            piece = queue.popleft()
+            if piece.work[0] in self._open and not piece.holders:
+                return piece
+        return None
+
+    def _put_back(self, worker: int, number: int, queue: deque[_Piece]) -> None:
+        """Let others have a slice of a worker, where it has no result and nobody else holds it in time."""
         piece = self._open.get(number)
-        if piece is not None and worker in piece.holders:
-            piece.holders.remove(worker)
+        if piece is not None:
+            piece.holders.discard(worker)
             if not piece.holders:
-                self._again.append(piece)
+                queue.append(piece)
 
     def _limit(self, pace: _Pace) -> float:
         patience = self._patience
