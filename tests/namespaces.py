@@ -61,10 +61,15 @@ class Host:
 
     def fill(self) -> None:
         """Leave no byte free on its disk and in its shared memory."""
-        for place in ("mnt", "dev/shm"):
-            with (self._init_at / "root" / place / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        for place in (self.disk, self._init_at / "root/dev/shm"):
+            with (place / "filler").open("wb", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(bytes(4096))
+
+    @property
+    def disk(self) -> Path:
+        """Its disk, as it is seen from here."""
+        return self._init_at / "root/mnt"
 
     @property
     def _init_at(self) -> Path:

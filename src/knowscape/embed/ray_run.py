@@ -27,7 +27,16 @@ from knowscape.encoders.spec import Encoder
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
 from knowscape.progress import SILENT, Progress, duration
 
-__all__ = ["Job", "RayWorkers"]
+__all__ = ["ENVIRONMENT", "Job", "RayWorkers"]
+
+# For every process of Ray, here and on the hosts.  With its own settings Ray gives a host up that was out of reach for
+# a minute, and the results that it had; who is late is the schedule's affair.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_health_check_failure_threshold": "60",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+    "RAY_grpc_keepalive_timeout_ms": "600000",
+}
 
 _DOUBLINGS, _MOST_SAID = 9, 300
 _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
@@ -107,13 +116,14 @@ class RayWorkers:
             self._stop(worker)  # it computes what another has done
 
     def _connect(self) -> None:
-        ray = _ray()
-        if ray.is_initialized():
-            return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in ENVIRONMENT.items():  # Ray reads them as it is imported
+            os.environ.setdefault(name, value)
         # The workers of a driver that was killed, or cut off for a minute, end at once, and not half a minute later.
         os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "0")
         logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what it says is raised, too
+        ray = _ray()
+        if ray.is_initialized():
+            return
         try:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
         except (AssertionError, OSError, RuntimeError, ValueError) as error:
