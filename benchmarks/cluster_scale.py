@@ -136,6 +136,7 @@ class Simulation:
         self.inbox: deque[tuple[int, int, str]] = deque()
         self.asleep, self.incoming, self.outgoing, self.ending = True, 0.0, 0.0, float("inf")
         self.rows, self.fresh, self.committed, self.under_way = 0, 0, 0.0, 0
+        self.late: dict[int, int] = {}  # the worker that is late with a slice
         self.joined: dict[int, int] = {}  # slices under way by worker, as the driver knows
         self.speeds = [setting.rate * self.random.lognormvariate(0, setting.spread) for _ in range(setting.workers)]
         self.found.ideal = setting.slices * setting.slice_rows / sum(self.speeds)
@@ -364,12 +365,13 @@ class Simulation:
                 self.outgoing = max(self.outgoing, clock) + takes
                 self.found.sent += takes
                 self._at(self.outgoing + self.costs.latency, self._get, number, work[0])
+                if work[0] in self.late:  # whoever is late with it may not have begun it
+                    self._at(clock + self.costs.latency, self._cancel, self.late.pop(work[0]), work[0])
         return clock
 
     def _watch(self, now: float) -> None:
         for number, held in self.schedule.overdue(now).items():
-            for piece in held[1:]:
-                self._at(now + self.costs.latency, self._cancel, number, piece)
+            self.late.update(dict.fromkeys(held, number))
         for number in self.schedule.silent(now):
             self._leave(self.workers[number], now)
             self._lose(now, number)

@@ -30,7 +30,7 @@ HOME = {
     "faiss": ("maps/neighbours.py", "search/dense.py", "search/codes.py"), "openTSNE": "maps/",
     "tantivy": "search/lexical.py", "pytrec_eval": "evaluate/metrics.py",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
-    "opensearchpy": "search/opensearch_server.py", "ray": "embed/ray_run.py",
+    "opensearchpy": "search/opensearch_server.py", "ray": "embed/ray_run.py", "grpc": "embed/ray_run.py",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",
     "threadpoolctl": "search/compression_plan.py",

@@ -62,21 +62,61 @@ def test_the_slices_of_a_dead_worker_are_handed_out_again_and_first() -> None:
     assert given_to(schedule, 2) == [0, 1]
 
 
-def test_a_late_worker_gets_nothing_more_and_its_result_counts_where_it_is_the_first() -> None:
-    schedule = Schedule(slices(3), PATIENCE)
+def test_a_late_worker_gets_nothing_more_and_its_slices_come_last() -> None:
+    schedule = Schedule(slices(4), PATIENCE)
     assert given_to(schedule, 1) == [0, 1]
     assert schedule.overdue(10) == {}
     assert schedule.overdue(10.1) == {1: [0, 1]}
     assert schedule.overdue(11) == {}, "it is told once"
+    assert schedule.is_late(1)
     assert given_to(schedule, 1, 11) == []
-    assert given_to(schedule, 2, 11) == [0, 1]
-    assert schedule.finished(1, 0, 12), "it was slow, and the first"
-    assert not schedule.finished(2, 0, 13), "a second result is dropped"
-    schedule.declined(1, 1, 13)
-    assert given_to(schedule, 1, 13) == [2], "it is back, and slice 1 is with the other"
-    assert schedule.finished(2, 1, 14)
-    assert schedule.finished(1, 2, 14)
+    assert given_to(schedule, 2, 11) == [2, 3]
+    assert schedule.finished(2, 2, 12)
+    assert given_to(schedule, 2, 12) == [0]
+    assert schedule.finished(1, 0, 13), "it was slow, and the first"
+    assert not schedule.is_late(1)
+    assert schedule.finished(2, 3, 14)
+    assert given_to(schedule, 2, 14) == [], "slice 1 is with the one that is back"
+    assert not schedule.finished(2, 0, 15), "a second result is dropped"
+    assert schedule.finished(1, 1, 16)
     assert schedule.complete
+
+
+def test_a_late_worker_that_answers_in_time_has_nothing_computed_twice() -> None:
+    schedule = Schedule(slices(9), PATIENCE)
+    assert given_to(schedule, 1) == [0, 1]
+    schedule.overdue(10.1)
+    assert given_to(schedule, 2, 11) == [2, 3]
+    assert schedule.finished(1, 0, 12)
+    assert given_to(schedule, 1, 12) == [4]
+    done = {2: [2, 3], 1: [1, 4]}
+    for now in range(13, 20):
+        for worker, held in done.items():
+            if held:
+                assert schedule.finished(worker, held.pop(0), now)
+            held.extend(given_to(schedule, worker, now))
+    assert schedule.complete
+
+
+def test_a_late_slice_that_another_has_can_be_given_back() -> None:
+    schedule = Schedule(slices(2), PATIENCE)
+    assert given_to(schedule, 1) == [0, 1]
+    schedule.overdue(10.1)
+    assert given_to(schedule, 2, 11) == [0, 1]
+    schedule.declined(1, 1, 12)
+    assert schedule.is_late(1), "it may be Ray that gave it back"
+    assert not schedule.complete
+    assert schedule.finished(2, 0, 13)
+    assert schedule.finished(2, 1, 14)
+    assert schedule.complete
+
+
+def test_the_slices_of_a_late_worker_that_dies_come_first() -> None:
+    schedule = Schedule(slices(9), PATIENCE)
+    assert given_to(schedule, 1) == [0, 1]
+    schedule.overdue(10.1)
+    schedule.lost(1, "It is dead.")
+    assert given_to(schedule, 2) == [0, 1]
 
 
 def test_a_slow_worker_is_measured_by_its_own_pace() -> None:

@@ -19,7 +19,7 @@ _MOST_DEATHS = 5
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a worker may take, in seconds, before its slices are handed out again.
+    """How long a worker may take, in seconds, before others may have its slices.
 
     `times` the mean of what its last slices took, but at least `least`; for its first slice `times` the longest mean of
     any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
@@ -36,7 +36,7 @@ class Patience:
 
 @dataclass(eq=False, slots=True)
 class _Piece:
-    """A slice that has no result yet: who is computing it in time, and how many died over it."""
+    """A slice that has no result yet: who holds it and is in time, and how many died over it."""
 
     work: Work
     holders: set[int] = field(default_factory=set)
@@ -81,12 +81,16 @@ class _Alarms:
 class Schedule:
     """Hands every slice out until it has a result; workers are known by numbers, and times are any clock's seconds.
 
+    A lost worker's slices come first.  Those of a worker that is past its time come last, when others have nothing else
+    to do: it may well answer before that, and then nothing was computed twice.
+
     What a result costs does not grow with the workers, but for a heap's logarithm: one driver serves a thousand.
     """
 
     def __init__(self, slices: Iterable[Work], patience: Patience = Patience()) -> None:
         self._source, self._patience = iter(slices), patience
         self._again: deque[_Piece] = deque()
+        self._last: deque[_Piece] = deque()
         self._open: dict[int, _Piece] = {}
         self._paces: dict[int, _Pace] = {}
         self._room: dict[int, None] = {}  # in the order in which they became so
@@ -122,14 +126,35 @@ class Schedule:
         return piece.work
 
     def finished(self, worker: int, number: int, now: float) -> bool:
-        """Take note of a result; returns whether it is the slice's first, and so the one that counts."""
-        first = self._open.pop(number, None) is not None
-        self._let_go(worker, number, now, computed=True)
+        """Take note of a result; returns whether it is the slice's first, and so the one that counts.
+
+        The worker is in time again, with what it still holds and nobody else.
+        """
+        pace, first = self._paces[worker], self._open.pop(number, None) is not None
+        pace.held.remove(number)
+        pace.took.append(now - pace.since)
+        pace.usual, pace.late = sum(pace.took) / len(pace.took), False
+        for piece in filter(None, map(self._open.get, pace.held)):
+            if not piece.holders:
+                piece.holders.add(worker)
+        self._begin(worker, pace, now)
+        self._place(worker, pace)
         return first
 
     def declined(self, worker: int, number: int, now: float) -> None:
         """Take note that a worker gives a slice back that it had not begun."""
-        self._let_go(worker, number, now, computed=False)
+        pace = self._paces[worker]
+        oldest = pace.held[0] == number
+        pace.held.remove(number)
+        pace.late = pace.late and bool(pace.held)
+        if oldest:  # else the one that it computes goes on
+            self._begin(worker, pace, now)
+        self._place(worker, pace)
+        self._put_back(worker, number, self._again)
+
+    def is_late(self, worker: int) -> bool:
+        """Return whether a worker is past its time and has not answered since."""
+        return worker in self._paces and self._paces[worker].late
 
     def overdue(self, now: float) -> dict[int, list[int]]:
         """Return the workers that are past their time from now on, with their slices; others may have these."""
@@ -144,7 +169,7 @@ class Schedule:
             pace.late, found[worker] = True, list(pace.held)
             self._place(worker, pace)
             for number in pace.held:
-                self._put_back(worker, number)
+                self._put_back(worker, number, self._last)
         return found
 
     def silent(self, now: float) -> list[int]:
@@ -171,20 +196,7 @@ class Schedule:
                         f"{piece.deaths} workers ended over the same {len(piece.work[1])} texts, "
                         f"which begin with {piece.work[1][0][:60]!r}. {why}"
                     )
-            self._put_back(worker, number)
-
-    def _let_go(self, worker: int, number: int, now: float, *, computed: bool) -> None:
-        pace = self._paces[worker]
-        oldest = pace.held[0] == number
-        pace.held.remove(number)
-        if computed:
-            pace.took.append(now - pace.since)
-            pace.usual = sum(pace.took) / len(pace.took)
-        pace.late = pace.late and bool(pace.held)
-        if oldest:  # else the one that it computes goes on
-            self._begin(worker, pace, now)
-        self._place(worker, pace)
-        self._put_back(worker, number)
+            self._put_back(worker, number, self._again)
 
     def _begin(self, worker: int, pace: _Pace, now: float) -> None:
         """Take note that a worker begins the oldest of its slices, if it has one."""
@@ -200,24 +212,30 @@ class Schedule:
             self._room[worker] = None
 
     def _next(self) -> _Piece | None:
-        while self._again:
-            piece = self._again.popleft()
-            if piece.work[0] in self._open and not piece.holders:  # else its result has come meanwhile
-                return piece
+        if (piece := self._waiting(self._again)) is not None:
+            return piece
         work = next(self._source, None)
         if work is None:
             self._exhausted = True
-            return None
+            return self._waiting(self._last)
         piece = self._open[work[0]] = _Piece(work)
         return piece
 
-    def _put_back(self, worker: int, number: int) -> None:
-        """Let others have a slice that a worker was to compute, where it has no result and nobody else computes it."""
+    def _waiting(self, queue: deque[_Piece]) -> _Piece | None:
+        """Return the first of a queue that has no result and that nobody holds in time."""
+        while queue:
+            piece = queue.popleft()
+            if piece.work[0] in self._open and not piece.holders:
+                return piece
+        return None
+
+    def _put_back(self, worker: int, number: int, queue: deque[_Piece]) -> None:
+        """Let others have a slice of a worker, where it has no result and nobody else holds it in time."""
         piece = self._open.get(number)
-        if piece is not None and worker in piece.holders:
-            piece.holders.remove(worker)
+        if piece is not None:
+            piece.holders.discard(worker)
             if not piece.holders:
-                self._again.append(piece)
+                queue.append(piece)
 
     def _limit(self, pace: _Pace) -> float:
         patience = self._patience
