@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test lint bench soak scores torch ray opensearch browser sshd clean
+.PHONY: demo test lint bench soak scores torch opensearch browser sshd clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -56,11 +56,6 @@ torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[torch]'
 	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_cross_architectures.py \
 	 tests/encoders/test_transformer.py tests/finetune
-
-# On a real cluster of two nodes on this machine, with the extra that few need.
-ray: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --editable '.[ray]'
-	$(BIN)/python -m pytest tests/embed/test_ray.py tests/embed/test_ray_objects.py
 
 # Against a real server, which OPENSEARCH_URL names; docs/opensearch.md says how to start one.
 opensearch: $(VENV)/.installed-dev

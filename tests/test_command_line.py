@@ -124,6 +124,16 @@ def test_bench_says_where_the_time_goes_and_what_a_corpus_will_take(knowscape: R
     assert found["best"] == 256
     assert min(found["rates"]["256"], found["tokenise"], found["write"], found["tokens_per_text"]) > 0
     assert 0 <= found["forecast"]["low"] <= found["forecast"]["seconds"] <= found["forecast"]["high"]
+    assert {(each["texts"], each["machines"]) for each in found["cluster"]} >= {(250_000, 1), (10**9, 1000)}
+
+
+def test_bench_forecasts_so_many_machines_at_a_price(knowscape: Run, small_model: Path) -> None:
+    command = ("bench", "--model", small_model, "--batch-tokens", 256, "--machines", 3, "--price", 2)
+    done = knowscape(*command)
+    assert done.returncode == 0, done.stderr
+    assert "3 machines" in done.stdout
+    assert "1,000 machines" not in done.stdout
+    assert len([line for line in done.stdout.splitlines() if ", costs " in line]) == 4
 
 
 def test_models_are_listed_and_recommended(knowscape: Run) -> None:

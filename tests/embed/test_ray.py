@@ -3,10 +3,10 @@
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-ROWS, CLIENT_PORT = 8, 31001
+ROWS = 8
 TEXTS = [f"text {n}" for n in range(20 * ROWS)]
 FIRST = TEXTS[::ROWS]
 IMPATIENT = Patience(times=3, least=1, first=4, silent=60, grace=1)
@@ -58,7 +58,7 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes of one core each on this machine, and a door for clients."""
+    """Two nodes of one core each on this machine, and a door for clients, `cluster.door`."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -68,7 +68,10 @@ def cluster() -> Iterator[Any]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")  # a token of the user is none of this cluster
         patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # with it the server of a client sometimes ends as it starts
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": CLIENT_PORT})
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            door = free.getsockname()[1]
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": door})
+        made.door = f"ray://127.0.0.1:{door}"
         made.add_node(num_cpus=1)
         made.wait_for_nodes()
         ray.init(made.address, log_to_driver=False)
@@ -78,8 +81,8 @@ def cluster() -> Iterator[Any]:
         gc.collect()
 
 
-def workers(cluster: Any, load: Watched, notes: Notes | None = None) -> RayWorkers:
-    return RayWorkers(cluster.address, Job(load, CountingEncoder), patience=IMPATIENT, progress=notes or Notes())
+def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = IMPATIENT) -> RayWorkers:
+    return RayWorkers(cluster.address, Job(load, CountingEncoder), patience=patience, progress=notes or Notes())
 
 
 def run(executor: Executor, store: VectorStore) -> Embedded:
@@ -90,10 +93,10 @@ def run(executor: Executor, store: VectorStore) -> Embedded:
 
 
 def during(happens: Callable[[], bool]) -> Thread:
-    """Try it again and again beside the test until it happens, for at most 20 seconds."""
+    """Try it again and again beside the test until it happens, for at most two minutes."""
 
     def look() -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not happens() and time.monotonic() < end:
             time.sleep(0.02)
 
@@ -118,7 +121,7 @@ def test_the_command_on_a_cluster_gives_the_bytes_of_the_local_one(
     lines = [f"{n},{' '.join(WORDS[(n * step) % len(WORDS)] for step in range(1, 9))} {n}" for n in range(9000)]
     corpus.write_text("id,text\n" + "\n".join(lines), encoding="ascii")
     command = ("embed", corpus, "--model", make_model(tmp_path / "tiny"), "--no-cache", "--json")
-    for out, options in (("here", []), ("there", ["--on", f"ray://127.0.0.1:{CLIENT_PORT}"])):
+    for out, options in (("here", []), ("there", ["--on", cluster.door])):
         done = knowscape(*command, "-o", tmp_path / out, *options)
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     found = rows(tmp_path / "there")
@@ -126,6 +129,7 @@ def test_the_command_on_a_cluster_gives_the_bytes_of_the_local_one(
     assert found == rows(tmp_path / "here")
 
 
+@pytest.mark.soak
 def test_both_workers_compute_and_no_slice_twice(cluster: Any, tmp_path: Path) -> None:
     store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen"), Notes()
     assert run(workers(cluster, load, notes), store) == Embedded(len(TEXTS), 0, {})
@@ -135,25 +139,34 @@ def test_both_workers_compute_and_no_slice_twice(cluster: Any, tmp_path: Path) -
     assert notes.lines == []
 
 
-def test_a_killed_worker_is_replaced_and_only_its_slice_computed_again(cluster: Any, tmp_path: Path) -> None:
-    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes()
+def test_a_second_run_has_the_workers_of_the_first(cluster: Any, tmp_path: Path) -> None:
+    load = Watched(tmp_path / "seen")
+    with closing(workers(cluster, load)) as executor:
+        for start in (0, 80):
+            work = [(number, TEXTS[start + ROWS * number :][:ROWS]) for number in range(10)]
+            assert sorted(number for number, _ in executor.encode(work)) == list(range(10))
+    assert len({process for process, _ in load.said()}) == 2
+
+
+def test_killed_workers_are_replaced_and_only_their_slices_computed_again(cluster: Any, tmp_path: Path) -> None:
+    store, load, notes, killed = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes(), set[int]()
 
     def kill() -> bool:
-        if len(load.said()) < 5:
-            return False
-        os.kill(load.said()[-1][0], signal.SIGKILL)
-        return True
+        said = load.said()
+        if len(said) >= 5 * (len(killed) + 1) and said[-1][0] not in killed:
+            killed.add(said[-1][0])
+            os.kill(said[-1][0], signal.SIGKILL)
+        return len(killed) == 2
 
     thread = during(kill)
-    run(workers(cluster, load, notes), store)
+    run(workers(cluster, load, notes, Patience()), store)
     thread.join()
     assert_whole(store)
-    twice = [first for first, times in Counter(first for _, first in load.said()).items() if times > 1]
-    assert len(twice) <= 1
-    assert len({process for process, _ in load.said()}) == 3
-    assert [line for line in notes.lines if "is started anew" in line], notes.lines
+    assert len(load.said()) <= len(FIRST) + 2
+    assert len([line for line in notes.lines if " is started anew: " in line]) == 2, notes.lines
 
 
+@pytest.mark.soak
 def test_the_slice_of_a_frozen_worker_goes_to_another_and_counts_once(cluster: Any, tmp_path: Path) -> None:
     store, load, notes, frozen = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes(), list[int]()
 
@@ -169,14 +182,16 @@ def test_the_slice_of_a_frozen_worker_goes_to_another_and_counts_once(cluster: A
         run(workers(cluster, load, notes), store)
     finally:
         thread.join()
-        with suppress(ProcessLookupError):
-            os.kill(frozen[0], signal.SIGCONT)
+        for process in frozen:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
     assert_whole(store)
-    assert max(Counter(first for _, first in load.said()).values()) <= 2
-    assert len(load.said()) <= len(FIRST) + 1
-    assert any("is late with slice" in line for line in notes.lines), notes.lines
+    late = [line for line in notes.lines if "is late with slice" in line]
+    assert late, notes.lines
+    assert len(load.said()) <= len(FIRST) + len(late)  # on a busy machine the other may be late, too
 
 
+@pytest.mark.soak
 def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Path) -> None:
     store, load, notes, frozen = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.4), Notes(), list[int]()
 
@@ -184,7 +199,7 @@ def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Pa
         if not frozen and len(load.said()) >= 4:
             frozen.append(load.said()[-1][0])
             os.kill(frozen[0], signal.SIGSTOP)
-        if any("is late" in line for line in notes.lines):
+        if frozen and any("is late" in line for line in notes.lines):
             frozen.append(len(load.said()))
             os.kill(frozen[0], signal.SIGCONT)
             return True
@@ -194,10 +209,12 @@ def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Pa
     run(workers(cluster, load, notes), store)
     thread.join()
     assert_whole(store)
-    assert len(load.said()) <= len(FIRST) + 1
+    assert len(load.said()) <= len(FIRST) + len([line for line in notes.lines if "is late" in line])
+    assert any("answers again" in line for line in notes.lines), notes.lines
     assert frozen[0] in {process for process, _ in load.said()[frozen[1] :]}
 
 
+@pytest.mark.soak
 def test_a_worker_with_other_vectors_is_named_and_left_out(cluster: Any, tmp_path: Path) -> None:
     store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02, first="wrong"), Notes()
     run(workers(cluster, load, notes), store)
@@ -207,6 +224,7 @@ def test_a_worker_with_other_vectors_is_named_and_left_out(cluster: Any, tmp_pat
     assert "is left out: its vectors differ from those computed here: least cosine 0." in notes.lines[0]
 
 
+@pytest.mark.soak
 def test_a_worker_that_cannot_have_the_model_is_named_and_left_out(cluster: Any, tmp_path: Path) -> None:
     store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02, first="refuses"), Notes()
     run(workers(cluster, load, notes), store)
@@ -214,6 +232,7 @@ def test_a_worker_that_cannot_have_the_model_is_named_and_left_out(cluster: Any,
     assert [line.split("is left out: ")[1] for line in notes.lines] == ["the model has another fingerprint."]
 
 
+@pytest.mark.soak
 def test_where_no_host_has_the_model_the_run_ends_and_says_why(cluster: Any, tmp_path: Path) -> None:
     place = make_model(tmp_path / "tiny")
     spec, files = find_model(str(place))
@@ -229,6 +248,7 @@ def test_where_no_host_has_the_model_the_run_ends_and_says_why(cluster: Any, tmp
             list(executor.encode([(0, ["star"])]))
 
 
+@pytest.mark.soak
 def test_a_node_that_joins_gets_work_and_one_that_leaves_is_left_behind(cluster: Any, tmp_path: Path) -> None:
     store, load = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.7)
     thread = Thread(target=run, args=(workers(cluster, load), store))
@@ -256,6 +276,7 @@ test_ray.run(RayWorkers(address, Job(Watched(folder / "seen", 0.3), CountingEnco
 """
 
 
+@pytest.mark.soak
 def test_a_driver_that_was_killed_goes_on_with_what_is_missing(cluster: Any, tmp_path: Path) -> None:
     store = VectorStore(tmp_path / "store")
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])

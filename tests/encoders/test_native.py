@@ -1,7 +1,9 @@
 """The native encoder gives the vectors of the model that its weights belong to."""
 
 import json
+import os
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +17,7 @@ from safetensors.numpy import save_file
 from knowscape.encoders import engine, native
 from knowscape.encoders.catalogue import CATALOGUE, DEFAULT_MODEL, entry
 from knowscape.encoders.configuration import engine_of
-from knowscape.encoders.load import load_encoder
+from knowscape.encoders.load import EngineOptions, find_model, load_encoder, start_encoder
 from knowscape.encoders.native import NativeEncoder
 from knowscape.encoders.spec import Encoder
 from knowscape.encoders.weights import fetch_weights
@@ -49,6 +51,21 @@ def test_vectors_are_those_of_sentence_transformers(encoder: Encoder) -> None:
     cosine = (vectors * np.load(REFERENCE)["vectors"]).sum(axis=1)
     assert cosine.min() >= 0.9999
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or (os.cpu_count() or 1) < 2, reason="there is nothing to be bound to")
+def test_an_encoder_with_a_share_of_the_cores_is_bound_to_none_of_them(small_model: Path) -> None:
+    """Two of them on one machine would else compute on the same core."""
+
+    def threads() -> set[int]:
+        return {int(task.name) for task in Path("/proc/self/task").iterdir()}
+
+    before = threads()
+    encoder = start_encoder(*find_model(str(small_model)), EngineOptions("cpu", threads=1))
+    encoder.encode_documents(TEXTS)
+    started = threads() - before
+    assert started
+    assert [os.sched_getaffinity(one) for one in started] == [os.sched_getaffinity(0)] * len(started)
 
 
 def test_the_same_list_gives_the_same_bytes(encoder: Encoder) -> None:

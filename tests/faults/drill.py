@@ -24,8 +24,8 @@ WORDS = [
 UNFINISHED = ("have no vector of", "has no map", "is older than the corpus", "holds no corpus")
 
 
-def make_model(folder: Path, seed: int = 0) -> Path:
-    """Save a static model of 24 dimensions with random vectors for a few words."""
+def make_model(folder: Path, seed: int = 0, dimension: int = 24) -> Path:
+    """Save a static model with random vectors for a few words."""
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -33,7 +33,7 @@ def make_model(folder: Path, seed: int = 0) -> Path:
     tokenizer = Tokenizer(models.WordLevel({word: n for n, word in enumerate(["[UNK]", *WORDS])}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
-    table = np.random.default_rng(seed).normal(size=(len(WORDS) + 1, 24)).astype(np.float32)
+    table = np.random.default_rng(seed).normal(size=(len(WORDS) + 1, dimension)).astype(np.float32)
     save_file({"embedding.weight": table}, folder / "model.safetensors")
     return folder
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
+from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress
 from knowscape.store.vectors import VectorStore
 
@@ -19,13 +20,13 @@ __all__ = ["Forecast", "Measured", "bench"]
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 _TRIED_TEXTS, _TURNS = 256, 3
 _SLICE, _LEAST_SLICES, _SECONDS = 128, 6, 20.0
-_WRITTEN_ROWS = 4096
+_WRITTEN_ROWS = 16_384
 _NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Texts a second by token budget, the best budget, and seconds for a thousand texts by stage."""
+    """Texts a second by token budget, the best budget, seconds for a thousand texts by stage; what a row is on disk."""
 
     rates: dict[int, float]
     best: int
@@ -33,6 +34,8 @@ class Measured:
     run: float
     write: float
     tokens_per_text: float
+    dimension: int
+    row_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ def bench(
     counts: list[int] = []
     tokenise = _median_seconds(lambda: counts.__setitem__(slice(None), encoder.token_counts(some))) / len(some)
     seconds = _slices(encoder, [texts[row] for row in sample], progress)
-    whole, write = float(np.mean(seconds)), _write(spec)
-    measured = Measured(rates, best, 1000 * tokenise, 1000 * (whole - tokenise), 1000 * write, float(np.mean(counts)))
+    whole, (write, row_bytes) = float(np.mean(seconds)), _write(spec)
+    stages = 1000 * tokenise, 1000 * (whole - tokenise), 1000 * write
+    measured = Measured(rates, best, *stages, float(np.mean(counts)), spec.dimension, row_bytes)
     half = _NORMAL_95 * float(np.std(seconds, ddof=1)) / len(seconds) ** 0.5
     each = [whole + write, whole + write - half, whole + write + half]
     return measured, Forecast(documents, *(max(0.0, documents * value) for value in each))
@@ -94,16 +98,16 @@ def _slices(encoder: Encoder, texts: Sequence[str], progress: Progress) -> list[
     return seconds
 
 
-def _write(spec: EncoderSpec) -> float:
-    """Return the seconds that a vector takes to be committed durably in the temporary folder."""
+def _write(spec: EncoderSpec) -> tuple[float, float]:
+    """Return the seconds that a vector takes to be committed durably in the temporary folder, and its bytes there."""
     vectors = np.random.default_rng(0).standard_normal((_WRITTEN_ROWS, spec.dimension), np.float32)
-    names = [f"{row:064d}" for row in range(_WRITTEN_ROWS)]
+    digests = [sha256_text(str(row)) for row in range(_WRITTEN_ROWS)]
     with tempfile.TemporaryDirectory(prefix="knowscape-") as folder:
         store = VectorStore(Path(folder))
         with store.writing(spec.about()) as append:
             start = time.perf_counter()
-            append(names, names, vectors)
-            return (time.perf_counter() - start) / _WRITTEN_ROWS
+            part = append(digests, digests, vectors)
+            return (time.perf_counter() - start) / _WRITTEN_ROWS, part.stat().st_size / _WRITTEN_ROWS
 
 
 def _median_seconds(run: Callable[[], Any]) -> float:

@@ -27,9 +27,18 @@ from knowscape.encoders.spec import Encoder
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
 from knowscape.progress import SILENT, Progress, duration
 
-__all__ = ["Job", "RayWorkers"]
+__all__ = ["ENVIRONMENT", "Job", "RayWorkers"]
 
-_MOST_RESTARTS, _MOST_SAID = 5, 300
+# For every process of Ray, here and on the hosts.  With its own settings Ray gives a host up that was out of reach for
+# a minute, and the results that it had; who is late is the schedule's affair.
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_health_check_failure_threshold": "60",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
+    "RAY_grpc_keepalive_timeout_ms": "600000",
+}
+
+_DOUBLINGS, _MOST_SAID = 9, 300
 _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
 
 
@@ -59,7 +68,9 @@ class RayWorkers:
         self._workers: dict[int, _Worker] = {}
         self._flights: dict[Any, tuple[_Worker, int | None]] = {}  # by Ray's reference; a load has no slice
         self._taken: set[_Slot] = set()
+        self._late: set[int] = set()  # slices that a worker was late with
         self._failures: Counter[_Slot] = Counter()
+        self._rests: dict[_Slot, float] = {}  # until when
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
         self._canaries: NDArray[np.float32] | None = None
         self._connected = False
@@ -67,27 +78,29 @@ class RayWorkers:
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield the slices as they are done.
 
-        KnowscapeError where no worker is left, or six end over one slice; UsageError where no cluster answers.
+        KnowscapeError where no worker is left, six end over one slice, or the cluster is away for long; UsageError
+        where none answers at first.
         """
         source = iter(slices)
         if (first := next(source, None)) is None:
             return
+        schedule = Schedule(chain([first], source), self._patience)
         try:
-            yield from self._encode(Schedule(chain([first], source), self._patience), queries=queries)
-        except BaseException as error:  # also where the caller wants no more: what runs is of no use
+            self._connect()
+            while not schedule.complete:
+                try:
+                    yield from self._encode(schedule, queries=queries)
+                except _errors_of_connection() as error:
+                    self._connect_again(schedule, error)
+        except BaseException:  # also where the caller wants no more: what runs is of no use
             self.close()
-            if isinstance(error, ConnectionError):
-                raise KnowscapeError(
-                    f"The Ray cluster at {self._address} does not answer any more: {first_line(error)} "
-                    "What was committed stays; the same command continues."
-                ) from error
             raise
 
     def close(self) -> None:
         """End the workers, and leave the cluster."""
         for worker in self._workers.values():
             if _ray().is_initialized():  # else Ray would start one of its own
-                with suppress(ConnectionError):
+                with suppress(*_errors_of_connection()):
                     _ray().kill(worker.actor)
         self._workers, self._flights, self._taken = {}, {}, set()
         if self._connected:
@@ -95,21 +108,31 @@ class RayWorkers:
         self._connected = False
 
     def _encode(self, schedule: Schedule, *, queries: bool) -> Iterator[tuple[int, Encoded]]:
-        self._connect()
-        self._looked, self._seen = 0.0, time.monotonic()
+        self._looked, self._seen, self._late = 0.0, time.monotonic(), set()
+        for worker in self._workers.values():  # of a run before
+            if worker.ready:
+                schedule.join(worker.number)
         while not schedule.complete:
             self._look_around()
             self._hand_out(schedule, queries=queries)
-            yield from self._collect(schedule)
-            self._watch(schedule)
+            asked = time.monotonic()
+            for reference in self._arrived():
+                yield from self._collect(reference, schedule)
+                self._hand_out(schedule, queries=queries)
+            # By the time of the question: what has come since then waits for the driver, and nobody is late for that.
+            self._watch(schedule, asked)
         for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
             self._stop(worker)  # it computes what another has done
 
     def _connect(self) -> None:
+        for name, value in ENVIRONMENT.items():  # Ray reads them as it is imported
+            os.environ.setdefault(name, value)
+        # The workers of a driver that was killed, or cut off for a minute, end at once, and not half a minute later.
+        os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "0")
+        logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what it says is raised, too
         ray = _ray()
         if ray.is_initialized():
             return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
         except (AssertionError, OSError, RuntimeError, ValueError) as error:
@@ -119,16 +142,33 @@ class RayWorkers:
             ) from error
         self._connected = True
 
+    def _connect_again(self, schedule: Schedule, error: Exception) -> None:
+        """Connect to a cluster that answered no more, and has ended its workers; KnowscapeError where it stays away."""
+        why = f"The Ray cluster at {self._address} does not answer any more: {_said(error)}."
+        self._progress.note(f"{why} Its workers are started anew when it does.")
+        for number in self._workers:
+            schedule.lost(number, why)
+        self._workers, self._flights, self._taken = {}, {}, set()
+        end = time.monotonic() + self._patience.silent
+        while self._connected:  # else it is the caller's connection
+            _ray().shutdown()
+            try:
+                return self._connect()
+            except UsageError:
+                if time.monotonic() > end:
+                    break
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        raise KnowscapeError(f"{why} What was committed stays; the same command continues.") from error
+
     def _look_around(self) -> None:
         """Start a worker in each place that has none."""
         if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
         self._looked = time.monotonic()
-        for node in _ray().nodes():
-            if node["Alive"]:
-                for slot in _slots(node, self._job):
-                    if slot not in self._taken:
-                        self._start(slot)
+        for node in _hosts():
+            for slot in _slots(node, self._job):
+                if slot not in self._taken and time.monotonic() >= self._rests.get(slot, 0):
+                    self._start(slot)
 
     def _start(self, slot: "_Slot") -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -144,41 +184,58 @@ class RayWorkers:
 
     def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:
         """Give every worker a slice, and then another that waits beside it."""
-        given = True
-        while given:
-            given = False
-            for worker in self._workers.values():
-                if worker.ready and (work := schedule.give(worker.number, time.monotonic())) is not None:
-                    number, texts, ids = work
-                    self._flights[worker.actor.encode.remote(texts, ids, queries)] = worker, number
-                    given = True
+        while numbers := schedule.unfilled():
+            for number in numbers:
+                if (work := schedule.give(number, time.monotonic())) is None:
+                    return
+                worker, (piece, texts, ids) = self._workers[number], work
+                self._withdraw(piece)
+                self._flights[worker.actor.encode.remote(texts, ids, queries)] = worker, piece
 
-    def _collect(self, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
-        """Yield a result that has come and is the first of its slice."""
-        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+    def _withdraw(self, number: int) -> None:
+        """Tell a worker that is late with a slice, and may not have begun it, that another gets it now."""
+        if number in self._late:
+            for reference, (_, waiting) in self._flights.items():
+                if waiting == number:
+                    _ray().cancel(reference)  # one that runs runs on
 
+    def _arrived(self) -> list[Any]:
+        """Wait a little for an answer, and return all that are here: with many workers each look takes its time."""
         if not self._flights:
             time.sleep(_TICK)
+            return []
+        flights = list(self._flights)
+        if not _ray().wait(flights, timeout=_TICK)[0]:
+            return []
+        arrived: list[Any] = _ray().wait(flights, num_returns=len(flights), timeout=0)[0]
+        return arrived
+
+    def _collect(self, reference: Any, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
+        """Yield a result if it is the first of its slice."""
+        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+
+        worker, number = self._flights.pop(reference, (None, None))
+        if worker is None:  # it has been ended meanwhile
             return
-        for reference in _ray().wait(list(self._flights), timeout=_TICK)[0]:
-            worker, number = self._flights.pop(reference)
-            try:
-                answer = _ray().get(reference)
-            except TaskCancelledError:
-                if number is not None:
-                    schedule.declined(worker.number, number, time.monotonic())
-            except RayError as error:
-                hopeless = number is None and isinstance(error, RayTaskError)
-                self._end(worker, _reason(error), schedule, out=hopeless)
+        try:
+            answer = _ray().get(reference)
+        except TaskCancelledError:
+            if number is not None:
+                schedule.declined(worker.number, number, time.monotonic())
+        except RayError as error:
+            hopeless = number is None and isinstance(error, RayTaskError)
+            self._end(worker, _reason(error), schedule, out=hopeless)
+        else:
+            if number is None:
+                self._admit(worker, answer, schedule)
+            elif isinstance(answer, str):
+                self._end(worker, answer, schedule)
             else:
-                if number is None:
-                    self._admit(worker, answer, schedule)
-                elif isinstance(answer, str):
-                    self._end(worker, answer, schedule)
-                else:
-                    self._failures.pop(worker.slot, None)
-                    if schedule.finished(worker.number, number, time.monotonic()):
-                        yield number, answer
+                self._failures.pop(worker.slot, None)
+                if schedule.is_late(worker.number):
+                    self._progress.note(f"{worker.slot} answers again.")
+                if schedule.finished(worker.number, number, time.monotonic()):
+                    yield number, answer
 
     def _admit(self, worker: "_Worker", answer: NDArray[np.float32] | str, schedule: Schedule) -> None:
         """Let a worker begin whose canaries have the vectors that they have here."""
@@ -189,19 +246,18 @@ class RayWorkers:
             self._canaries = self._job.reference().encode_documents(list(CANARIES))
         cosine = least_cosine(self._canaries, answer)
         worker.ready = cosine >= LEAST_COSINE
-        if not worker.ready:  # also where it is no number
+        if worker.ready:
+            schedule.join(worker.number)
+        else:  # also where it is no number
             why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
             self._end(worker, why, schedule, out=True)
 
-    def _watch(self, schedule: Schedule) -> None:
-        """Hand out again what is late, end who is silent, and the run where nobody has been there for long."""
-        now = time.monotonic()
+    def _watch(self, schedule: Schedule, now: float) -> None:
+        """Tell who is late, end who is silent, and the run where nobody has been there for long."""
         for number, held in schedule.overdue(now).items():
             worker = self._workers[number]
-            self._progress.note(f"{worker.slot} is late with slice {held[0]}: others may have it.")
-            for reference, (holder, waiting) in self._flights.items():
-                if holder is worker and waiting != held[0]:
-                    _ray().cancel(reference)
+            self._progress.note(f"{worker.slot} is late with slice {held[0]}: others get it once nothing else is left.")
+            self._late.update(held)
         for number in schedule.silent(now):
             why = f"it has said nothing for {duration(self._patience.silent)}"
             self._end(self._workers[number], why, schedule)
@@ -218,12 +274,20 @@ class RayWorkers:
             )
 
     def _end(self, worker: "_Worker", why: str, schedule: Schedule, *, out: bool = False) -> None:
-        """End a worker; another takes its place unless it is `out`, or has ended six times in a row."""
+        """End a worker; unless it is `out` another takes its place, after a rest that doubles while none gets far."""
         self._stop(worker)
-        self._failures[worker.slot] += 1
-        if out := out or self._failures[worker.slot] > _MOST_RESTARTS:
-            self._taken.add(worker.slot)
-        self._why = f"{worker.slot} {'is left out' if out else 'is started anew'}: {why}."
+        slot = worker.slot
+        self._failures[slot] += 1
+        rest = 2.0 ** min(self._failures[slot], _DOUBLINGS) if self._failures[slot] > 1 else 0
+        if slot.node not in {node["NodeID"] for node in _hosts()}:
+            became = "is gone with its host"
+        elif out:
+            self._taken.add(slot)
+            became = "is left out"
+        else:
+            self._rests[slot] = time.monotonic() + rest
+            became = f"is started anew in {duration(rest)}" if rest else "is started anew"
+        self._why = f"{slot} {became}: {why}."
         self._progress.note(self._why)
         schedule.lost(worker.number, self._why)
 
@@ -257,6 +321,24 @@ class _Worker:
     actor: Any
     since: float
     ready: bool = False
+
+
+def _errors_of_connection() -> tuple[type[Exception], ...]:
+    """Return what Ray raises where its head is out of reach."""
+    _ray()
+    from grpc import RpcError
+
+    return ConnectionError, RpcError
+
+
+def _said(error: Exception) -> str:
+    """Return what an error of the connection says; gRPC's own begins with a heading."""
+    return str(error.details() if hasattr(error, "details") else first_line(error)).rstrip(".")
+
+
+def _hosts() -> list[dict[str, Any]]:
+    """Return the cluster's hosts, as Ray tells of them."""
+    return [node for node in _ray().nodes() if node["Alive"]]
 
 
 def _slots(node: dict[str, Any], job: Job) -> list[_Slot]:

@@ -166,8 +166,8 @@ def _requests(core: Any, graph: Any, precision: str, threads: int | None) -> lis
     and its end, which holds the interpreter, waits for that thread.
     """
     options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-    if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
+    if threads is not None:  # a share of the cores: by itself OpenVINO binds every process's threads to the first ones
+        options |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
     try:
         compiled = core.compile_model(graph, "CPU", {**options, **_UNDOCUMENTED})
     except RuntimeError:

@@ -1,0 +1,212 @@
+"""Chaos on a real cluster: whatever befalls workers, hosts, links and the driver, the bytes are those of a local run.
+
+Five hosts with two workers each, and one where the command runs.  Every worker notes each slice that it begins.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from faults.drill import make_corpus, make_model, rows
+from knowscape.embed.ray_run import ENVIRONMENT
+from knowscape.files import sha256_text
+from namespaces import Host, hosts
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
+
+ROWS, TEXTS, SECONDS = 64, 64_000, 2.0
+HOSTS, WORKERS = 5, 2
+# A slice takes some time; which one it is its first text says.
+HOOK = """
+import sys
+if any("default_worker" in word for word in sys.orig_argv):
+    import os, time
+    from knowscape.embed.remote import Remote
+    encode = Remote.encode
+    def noted(self, texts, queries):
+        with open(os.environ["TALLY"], "a", encoding="ascii") as file:
+            file.write(f"{os.environ['ADDRESS']} {texts[0].split()[0]}\\n")
+        time.sleep(float(os.environ["SECONDS"]))
+        return encode(self, texts, queries)
+    Remote.encode = noted
+"""
+COMMAND = f"""
+import knowscape.build
+from knowscape.cli import main
+knowscape.build.slice_rows = lambda *_, **__: {ROWS}
+main()
+"""
+
+
+@dataclass
+class Cluster:
+    """Ray on hosts, the first of which is its head, and the command on `driver`."""
+
+    folder: Path
+    hosts: list[Host]
+    driver: Host
+    command: list[str] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start Ray, as docs/cluster.md has it."""
+        (self.folder / "sitecustomize.py").write_text(HOOK, encoding="ascii")
+        head = self.hosts[0]
+        self._ray(head, "--head", "--port", 6379, "--ray-client-server-port", 10001, "--include-dashboard", "false")
+        for host in self.hosts[1:]:
+            self._ray(host, "--address", f"{head.address}:6379")
+
+    def _ray(self, host: Host, *options: object) -> None:
+        ray = [Path(sys.executable).with_name("ray"), "start", "--node-ip-address", host.address]
+        own = ["--num-cpus", WORKERS, "--temp-dir", "/mnt/ray", "--object-store-memory", 80_000_000]
+        environment = {
+            "PYTHONPATH": os.pathsep.join([str(self.folder), *filter(None, sys.path)]), "TALLY": str(self.tally),
+            "ADDRESS": host.address, "SECONDS": str(SECONDS), "GRPC_ENABLE_FORK_SUPPORT": "0",
+        }  # fmt: skip
+        host.run(*ray, *own, *options, env={**os.environ, "RAY_AUTH_MODE": "disabled", **ENVIRONMENT, **environment})
+
+    def embed(self, corpus: Path, model: str, out: Path, said: Path) -> "subprocess.Popen[bytes]":
+        """Begin the command on the driver's host."""
+        words = [sys.executable, "-c", COMMAND, *embedding(corpus, model, out)]
+        on = ["--on", f"ray://{self.hosts[0].address}:10001", "--workers", WORKERS, "--checkpoint-every", 1]
+        with said.open("wb") as file:
+            environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+            return subprocess.Popen(self.driver.command(*words, *on), stderr=file, stdout=file, env=environment)
+
+    def kill_driver(self) -> None:
+        for process in self.driver.processes(sys.executable):
+            os.kill(process, signal.SIGKILL)
+
+    @property
+    def tally(self) -> Path:
+        return self.folder / "tally"
+
+    def begun(self) -> list[tuple[str, str]]:
+        """Return the host and the first word of each slice that was begun, in that order."""
+        lines = self.tally.read_text(encoding="ascii").splitlines() if self.tally.exists() else []
+        return [(line.split()[0], line.split()[1]) for line in lines]
+
+    def workers(self) -> list[tuple[Host, int]]:
+        return [(host, process) for host in self.hosts for process in host.processes("ray::Remote")]
+
+
+@contextmanager
+def cluster(folder: Path, count: int) -> Iterator[Cluster]:
+    """Yield a cluster of so many hosts, and the driver's."""
+    with hosts(count + 1) as made:
+        world = Cluster(folder, made[:count], made[count])
+        world.start()
+        yield world
+
+
+def embedding(corpus: Path, model: str, out: Path) -> list[str]:
+    return ["embed", str(corpus), "--model", model, "--no-cache", "--json", "-o", str(out)]
+
+
+def until(happens: Callable[[], object], said: Path, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, said.read_text()[-3000:]
+        time.sleep(0.2)
+
+
+def lines(said: Path, address: str, words: str) -> list[str]:
+    """Return the lines of the command's log that name a worker of a host and say so."""
+    return [line for line in said.read_text().splitlines() if f" of {address} (" in line and words in line]
+
+
+def kill(killed: list[tuple[Host, int]], said: Path) -> None:
+    for _, process in killed:
+        os.kill(process, signal.SIGKILL)
+    for address, times in Counter(host.address for host, _ in killed).items():
+        until(lambda a=address, n=times: len(lines(said, a, "is started anew: The actor is dead")) == n, said)  # type: ignore[misc]
+
+
+def freeze(host: Host, said: Path) -> None:
+    """Freeze a worker until it is late, and let it go on."""
+    frozen = host.processes("ray::Remote")[0]
+    os.kill(frozen, signal.SIGSTOP)
+    until(lambda: lines(said, host.address, "is late with slice"), said)
+    time.sleep(10)
+    os.kill(frozen, signal.SIGCONT)
+    until(lambda: lines(said, host.address, "answers again"), said)
+
+
+def cut(host: Host, said: Path) -> None:
+    """Cut a host off for a minute."""
+    host.set_link("down")
+    time.sleep(60)
+    host.set_link("up")
+    until(lambda: len(lines(said, host.address, "answers again")) == WORKERS, said)
+    assert len(lines(said, host.address, "is late with slice")) == WORKERS
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["tiny", "all-MiniLM-L6-v2"])
+def test_chaos_leaves_no_gap_and_no_double_and_each_fault_is_in_the_log(tmp_path: Path, name: str) -> None:
+    seed, (corpus, _) = random.randrange(10**6), make_corpus(tmp_path, TEXTS)
+    chance, said, again = random.Random(seed), tmp_path / "said", tmp_path / "said again"
+    model = str(make_model(tmp_path / "tiny", dimension=512)) if name == "tiny" else name
+    calm, rough = tmp_path / "calm.atlas", tmp_path / "rough.atlas"
+    subprocess.run([sys.executable, "-c", COMMAND, *embedding(corpus, model, calm)], check=True, capture_output=True)
+    with cluster(tmp_path, HOSTS) as ray:
+        frozen, lone, full = chance.sample(ray.hosts[1:], 3)
+        print(f"\nseed {seed}; frozen on {frozen.address}, cut off {lone.address}, full {full.address}")
+        running = ray.embed(corpus, model, rough, said)
+        until(lambda: len({host for host, _ in ray.begun()}) == HOSTS and len(ray.begun()) > 50, said)
+        killed = chance.sample(ray.workers(), HOSTS * WORKERS // 5)
+        kill(killed, said)
+        freeze(frozen, said)
+        cut(lone, said)
+        full.fill()
+        time.sleep(5)
+        assert running.poll() is None, said.read_text()
+        ray.kill_driver()
+        running.wait(20)
+        until(lambda: not ray.workers(), said, 20)
+        before = [first for _, first in ray.begun()]
+        committed = {digest for _, digest in rows(rough)}
+        running = ray.embed(corpus, model, rough, again)
+        until(lambda: lines(again, full.address, "is started anew in"), again)
+        (full.disk / "filler").unlink()
+        until(lambda: full.address in [host for host, _ in ray.begun()[len(before) + 9 * WORKERS :]], again)
+        assert running.wait(900) == 0, again.read_text()
+        after = [first for _, first in ray.begun()[len(before) :]]
+    print(said.read_text() + again.read_text())
+    assert rows(rough) == rows(calm)
+    assert len(rows(rough)) == TEXTS
+    faults, twice, lost = len(killed) + 3, len(before) - len(set(before)), set(before) & set(after)
+    print(f"twice by {faults} faults: {twice}; by the driver's death: {len(lost)}; slices: {len({*before, *after})}")
+    assert twice <= faults
+    assert len(after) == len(set(after))
+    texts = {text.split()[0]: text for text in (json.loads(line)["text"] for line in corpus.read_text().splitlines())}
+    assert not [first for first in lost if sha256_text(texts[first]) in committed], "it was committed, and done again"
+
+
+@pytest.mark.soak
+def test_a_driver_that_is_cut_off_for_more_than_a_minute_goes_on(tmp_path: Path) -> None:
+    (corpus, _), said = make_corpus(tmp_path, 100 * ROWS), tmp_path / "said"
+    model, calm, rough = str(make_model(tmp_path / "tiny")), tmp_path / "calm.atlas", tmp_path / "rough.atlas"
+    subprocess.run([sys.executable, "-c", COMMAND, *embedding(corpus, model, calm)], check=True, capture_output=True)
+    with cluster(tmp_path, 2) as ray:
+        running = ray.embed(corpus, model, rough, said)
+        until(lambda: len(ray.begun()) > 20, said)
+        ray.driver.set_link("down")
+        time.sleep(80)
+        ray.driver.set_link("up")
+        assert running.wait(300) == 0, said.read_text()
+        begun = ray.begun()
+    assert "does not answer any more" in said.read_text()
+    assert "Traceback" not in said.read_text()
+    assert rows(rough) == rows(calm)
+    assert len(begun) <= 100 + 2 * 2 * WORKERS, "of each worker the slice that it computed, and the one that waited"
