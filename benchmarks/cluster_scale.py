@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from knowscape.embed.executors import Work
 from knowscape.embed.schedule import Patience, Schedule
 
 TICK, NOBODY = 0.2, -1
@@ -128,7 +129,7 @@ class Simulation:
         self.setting, self.faults, self.costs, self.found = setting, faults, costs, Found()
         self.random = random.Random(seed)
         text = ["a text"]
-        self.schedule = Schedule(((number, text) for number in range(setting.slices)), patience)
+        self.schedule = Schedule((Work(number, text, []) for number in range(setting.slices)), patience)
         self.events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = 0
         self.workers: dict[int, Worker] = {}

@@ -19,7 +19,7 @@ from fakes import SPEC, CountingEncoder, Watched
 
 from faults.drill import WORDS, make_model, rows
 from knowscape import __version__
-from knowscape.embed.executors import Executor, Threads
+from knowscape.embed.executors import Executor, Threads, Work
 from knowscape.embed.ray_run import Job, RayWorkers, _slots
 from knowscape.embed.remote import Remote, least_cosine
 from knowscape.embed.run import Commits, Embedded, Texts, embed
@@ -143,7 +143,7 @@ def test_a_second_run_has_the_workers_of_the_first(cluster: Any, tmp_path: Path)
     load = Watched(tmp_path / "seen")
     with closing(workers(cluster, load)) as executor:
         for start in (0, 80):
-            work = [(number, TEXTS[start + ROWS * number :][:ROWS]) for number in range(10)]
+            work = [Work(number, TEXTS[start + ROWS * number :][:ROWS], []) for number in range(10)]
             assert sorted(number for number, _ in executor.encode(work)) == list(range(10))
     assert len({process for process, _ in load.said()}) == 2
 

@@ -34,11 +34,11 @@ if any("default_worker" in word for word in sys.orig_argv):
     import os, time
     from knowscape.embed.remote import Remote
     encode = Remote.encode
-    def noted(self, texts, queries):
+    def noted(self, texts, ids, queries):
         with open(os.environ["TALLY"], "a", encoding="ascii") as file:
             file.write(f"{os.environ['ADDRESS']} {texts[0].split()[0]}\\n")
         time.sleep(float(os.environ["SECONDS"]))
-        return encode(self, texts, queries)
+        return encode(self, texts, ids, queries)
     Remote.encode = noted
 """
 COMMAND = f"""
