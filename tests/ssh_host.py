@@ -88,8 +88,11 @@ def make_key(path: Path) -> None:
 
 
 @contextmanager
-def sshd(folder: Path) -> Iterator[Sshd]:
-    """Run an sshd that lets in `key`, and `greeted_key` behind a greeting, until the block ends."""
+def sshd(folder: Path, settings: str = "") -> Iterator[Sshd]:
+    """Run an sshd that lets in `key`, and `greeted_key` behind a greeting, until the block ends.
+
+    `settings` are further lines of its configuration.
+    """
     for name in ("host_key", "other_host_key", "key", "greeted_key", "strange_key"):
         make_key(folder / name)
     public = {name: (folder / f"{name}.pub").read_text(encoding="ascii") for name in ("key", "greeted_key")}
@@ -101,6 +104,7 @@ def sshd(folder: Path) -> Iterator[Sshd]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\n"
         "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        + settings
     )
     (folder / "config").write_text(
         f"UserKnownHostsFile {folder}/known_hosts\nGlobalKnownHostsFile /dev/null\nIdentityFile {folder}/key\n"

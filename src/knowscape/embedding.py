@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from knowscape.cluster.report import Report
+from knowscape.cluster.state import cluster_of, joined
 from knowscape.embed.executors import Executor, Processes, Threads
 from knowscape.embed.run import Commits
 from knowscape.encoders.devices import cores, gpus
@@ -12,7 +14,7 @@ from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import KnowscapeError, UsageError
 from knowscape.progress import SILENT, Progress
 
-__all__ = ["EmbedOptions", "executor_for"]
+__all__ = ["EmbedOptions", "executor_for", "reported"]
 
 # A process on an Apple GPU is replaced once it has grown by so many bytes.
 _APPLE_GROWTH = 4_000_000_000
@@ -23,7 +25,7 @@ class EmbedOptions:
     """How texts are embedded: the engine, how many processes (None: what suits the devices), how often to commit.
 
     `cache` takes vectors from other atlases on this machine, and gives them.  `on` is the address of a Ray cluster,
-    whose every host has so many `workers`.
+    whose every host has so many `workers`, or a cluster.yaml that is up.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -52,6 +54,19 @@ def executor_for(
     return Processes(_Loader(spec, files, engine, tuple(devices), count), count, most_growth=most_growth)
 
 
+def reported(options: EmbedOptions, progress: Progress) -> Progress:
+    """Return a progress that `knowscape cluster status` reads too, where the texts go to the cluster of a file."""
+    file = _cluster_file(options.on)
+    if file is None:
+        return progress
+    joined(file)
+    return Report(cluster_of(file).run_file, progress)
+
+
+def _cluster_file(on: str | None) -> Path | None:
+    return Path(on) if on is not None and Path(on).suffix in {".yaml", ".yml"} else None
+
+
 def _on_ray(
     address: str, spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, progress: Progress
 ) -> Executor:
@@ -64,7 +79,12 @@ def _on_ray(
     if Path(place).is_dir():  # hosts start their workers in other folders
         place = str(Path(place).resolve())
     there = _Finder(place, spec.fingerprint, engine)
-    return RayWorkers(address, Job(there, here, options.workers, engine.device != "cpu"), progress=progress)
+    job = Job(there, here, options.workers, engine.device != "cpu")
+    if (file := _cluster_file(address)) is not None:
+        address = joined(file)
+    if isinstance(progress, Report):
+        return RayWorkers(address, job, progress=progress, watch=progress.workers)
+    return RayWorkers(address, job, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)

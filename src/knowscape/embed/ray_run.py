@@ -50,14 +50,25 @@ class RayWorkers:
     """An executor on the Ray cluster at `address`, as Ray takes it: ray://HOST:PORT, HOST:PORT, auto or local.
 
     Hosts may join and leave while it runs.  A worker has to give the canaries the driver's vectors before it gets work.
+    `watch` is told every second what each worker does.
     """
 
-    def __init__(self, address: str, job: Job, *, patience: Patience = Patience(), progress: Progress = SILENT) -> None:
+    def __init__(
+        self,
+        address: str,
+        job: Job,
+        *,
+        patience: Patience = Patience(),
+        progress: Progress = SILENT,
+        watch: Callable[[list[dict[str, Any]]], None] = lambda workers: None,
+    ) -> None:
         self._address, self._job, self._patience, self._progress = address, job, patience, progress
+        self._watcher = watch
         self._workers: dict[int, _Worker] = {}
         self._flights: dict[Any, tuple[_Worker, int | None]] = {}  # by Ray's reference; a load has no slice
         self._taken: set[_Slot] = set()
         self._failures: Counter[_Slot] = Counter()
+        self._errors: Counter[_Slot] = Counter()
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
         self._canaries: NDArray[np.float32] | None = None
         self._connected = False
@@ -96,7 +107,7 @@ class RayWorkers:
         self._connect()
         self._looked, self._seen = 0.0, time.monotonic()
         while not schedule.complete:
-            self._look_around()
+            self._look_around(schedule)
             self._hand_out(schedule, queries=queries)
             yield from self._collect(schedule)
             self._watch(schedule)
@@ -117,8 +128,8 @@ class RayWorkers:
             ) from error
         self._connected = True
 
-    def _look_around(self) -> None:
-        """Start a worker in each place that has none."""
+    def _look_around(self, schedule: Schedule) -> None:
+        """Start a worker in each place that has none, and tell what each does."""
         if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
         self._looked = time.monotonic()
@@ -127,6 +138,22 @@ class RayWorkers:
                 for slot in _slots(node, self._job):
                     if slot not in self._taken:
                         self._start(slot)
+        self._watcher(self._states(schedule))
+
+    def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
+        """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""
+        slices: dict[_Slot, int] = {}
+        for worker, number in self._flights.values():
+            if number is not None:
+                slices.setdefault(worker.slot, number)
+        at = {worker.slot: worker for worker in self._workers.values()}
+        return [
+            {
+                "worker": str(slot), "address": slot.address, "does": _doing(at.get(slot), schedule),
+                "slice": slices.get(slot), "errors": self._errors[slot], **_pace(at.get(slot)),
+            }
+            for slot in sorted(self._taken, key=str)
+        ]  # fmt: skip
 
     def _start(self, slot: "_Slot") -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -175,6 +202,7 @@ class RayWorkers:
                     self._end(worker, answer, schedule)
                 else:
                     self._failures.pop(worker.slot, None)
+                    worker.texts += len(answer.places) + len(answer.reasons)
                     if schedule.finished(worker.number, number, time.monotonic()):
                         yield number, answer
 
@@ -186,7 +214,7 @@ class RayWorkers:
         if self._canaries is None:
             self._canaries = self._job.reference().encode_documents(list(CANARIES))
         cosine = least_cosine(self._canaries, answer)
-        worker.ready = cosine >= LEAST_COSINE
+        worker.ready, worker.since = cosine >= LEAST_COSINE, time.monotonic()
         if not worker.ready:  # also where it is no number
             why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
             self._end(worker, why, schedule, out=True)
@@ -219,6 +247,7 @@ class RayWorkers:
         """End a worker; another takes its place unless it is `out`, or has ended six times in a row."""
         self._stop(worker)
         self._failures[worker.slot] += 1
+        self._errors[worker.slot] += 1
         if out := out or self._failures[worker.slot] > _MOST_RESTARTS:
             self._taken.add(worker.slot)
         self._why = f"{worker.slot} {'is left out' if out else 'is started anew'}: {why}."
@@ -248,13 +277,28 @@ class _Slot:
 
 @dataclass(eq=False, slots=True)
 class _Worker:
-    """An actor in its place, since when it is there, and whether it may have work."""
+    """An actor in its place, since when it is there, or may have work, whether it may, and how many texts are done."""
 
     number: int
     slot: _Slot
     actor: Any
     since: float
     ready: bool = False
+    texts: int = 0
+
+
+def _doing(worker: _Worker | None, schedule: Schedule) -> str:
+    if worker is None:
+        return "left out"
+    if not worker.ready:
+        return "loads the model"
+    return "late" if schedule.is_late(worker.number) else "embeds"
+
+
+def _pace(worker: _Worker | None) -> dict[str, Any]:
+    texts = worker.texts if worker is not None and worker.ready else 0
+    seconds = time.monotonic() - worker.since if worker is not None else 0.0
+    return {"texts": texts, "rate": texts / seconds if seconds else 0.0}
 
 
 def _slots(node: dict[str, Any], job: Job) -> list[_Slot]:

@@ -103,6 +103,10 @@ class Schedule:
                     self._put_back(worker, number)
         return found
 
+    def is_late(self, worker: int) -> bool:
+        """Return whether a worker is past its time."""
+        return worker in self._paces and self._paces[worker].late
+
     def silent(self, now: float) -> list[int]:
         """Return the workers whose slice began so long ago that they are given up."""
         return [w for w, pace in self._paces.items() if pace.held and now - pace.since > self._patience.silent]
