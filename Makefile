@@ -57,10 +57,10 @@ torch: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/encoders/test_architectures.py tests/encoders/test_cross_architectures.py \
 	 tests/encoders/test_transformer.py tests/finetune
 
-# On a real cluster of two nodes on this machine, with the extra that few need.
+# On real clusters on this machine, with the extra that few need: two nodes, a host by ssh, three with their own network.
 ray: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --editable '.[ray]'
-	$(BIN)/python -m pytest tests/embed/test_ray.py
+	$(BIN)/python -m pytest -m '' tests/embed/test_ray.py tests/cluster
 
 # Against a real server, which OPENSEARCH_URL names; docs/opensearch.md says how to start one.
 opensearch: $(VENV)/.installed-dev

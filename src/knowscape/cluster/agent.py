@@ -24,8 +24,6 @@ from typing import IO, Any
 
 __all__ = ["serve"]
 
-# In the environment of each process of the cluster, so that these are found and no others.
-_MARK = "KNOWSCAPE_CLUSTER"
 _GRACE, _REACH, _TICK, _TOLD = 3.0, 10.0, 0.2, 600
 # What an environment takes, in bytes, with pip's cache and temporary files: measured, and rounded up.
 _ROOM, _ROOM_TORCH = 2_500_000_000, 15_000_000_000
@@ -70,7 +68,7 @@ class Place:
         if any(path.name not in (_LOCK, f"{_RECORD}.new") for path in self.folder.iterdir()):
             raise RefusedError(f"{self.folder} holds something else. Name another folder (folder: in cluster.yaml)")
         self._hold()
-        self.note(owner=owner, mark=secrets.token_hex(16), made=made)
+        self.note(owner=owner, made=made)
 
     def note(self, **changes: Any) -> None:
         """Change the record: the old one or the new one."""
@@ -95,11 +93,14 @@ class Place:
                 Path(path).rmdir()
 
     def processes(self) -> dict[int, str]:
-        """Return the cluster's processes on this host, by number, and the programs that they run."""
-        wanted, found = f"{_MARK}={self.record['mark']}".encode(), {}
-        for path in Path("/proc").glob("[0-9]*"):
+        """Return the cluster's processes on this host, by number, and the programs that they run.
+
+        They are those that work in Ray's own folder here: some of them overwrite their environment by their title.
+        """
+        found: dict[int, str] = {}
+        for path in Path("/proc").glob("[0-9]*") if self.record.get("ray") else ():
             try:
-                if wanted in (path / "environ").read_bytes().split(b"\0"):
+                if str((path / "cwd").readlink()) == self.record["ray"]:
                     program = (path / "cmdline").read_bytes().split(b"\0")[0]
                     found[int(path.name)] = os.fsdecode(program).rpartition("/")[2]
             except OSError:  # it has ended, or is another user's
@@ -125,7 +126,7 @@ class Place:
         """Return what Ray's processes get."""
         folder = self.folder
         own = {
-            _MARK: self.record["mark"], "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+            "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
             "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",
             # With it the server that Ray starts for a client sometimes ends at once (Ray 2.60, grpcio 1.85).
             "GRPC_ENABLE_FORK_SUPPORT": "0",
@@ -137,12 +138,12 @@ class Place:
         }
         return {**os.environ, **caches, **own}
 
-    def run(self, *command: str | Path, **environment: str) -> str | None:
+    def run(self, *command: str | Path, cwd: Path | None = None, **environment: str) -> str | None:
         """Run a command; returns the end of what it said where it failed.  It ends if the connection does."""
         with (self.folder / _LOG).open("w+", encoding="utf-8", errors="replace") as log:
             process = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, **environment}, cwd=self.folder,
+                env={**os.environ, **environment}, cwd=cwd or self.folder,
             )  # fmt: skip
             while process.poll() is None:
                 if select.select([sys.stdin.buffer], [], [], _TICK)[0]:  # nothing comes now, so it is the end
@@ -258,7 +259,7 @@ def start(asked: dict[str, Any]) -> dict[str, Any]:
     environment = place.environment()
     if isinstance(asked["gpus"], list):
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, asked["gpus"]))
-    if said := place.run(*_command(place, asked), **environment):
+    if said := place.run(*_command(place, asked), cwd=Path(place.record["ray"]), **environment):
         place.stop()
         raise RefusedError(f"Ray did not start: {_end(said)}", f"cat {place.folder / _LOG}")
     address = (_ray_folder(place) / "ray_current_cluster").read_text(encoding="ascii").strip()
