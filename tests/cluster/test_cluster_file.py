@@ -1,6 +1,8 @@
 """cluster.yaml is read strictly: each wrong field is named, with what is accepted, and no password is ever used."""
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -114,7 +116,7 @@ def test_a_file_of_credentials_gives_address_and_user_and_its_password_is_not_us
 
 
 def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cluster.yaml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"cluster\.yaml cannot be read: No such file"):
         read_cluster(tmp_path / "cluster.yaml")
 
 
@@ -122,7 +124,16 @@ def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
 def test_whatever_it_holds_it_is_a_cluster_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.getbasetemp() / "any"
     folder.mkdir(exist_ok=True)
-    try:
+    with suppress(UsageError):
         assert read(folder, text).members
-    except UsageError as error:
-        assert str(error)
+
+
+def test_the_files_in_the_guide_are_accepted(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    for name in ("key", "my.token"):
+        (tmp_path / name).touch()
+    (tmp_path / "gpu2.credentials").write_text('{"address": "gpu2.example.org", "username": "ada"}', encoding="ascii")
+    short, whole = (read(tmp_path, block.replace("~/.ssh/id_ed25519", "key")) for block in blocks)
+    assert [member.host.name for member in short.members] == [member.host.name for member in whole.members]
+    assert all(name in blocks[1] for name in ("inside", "folder", "head", "pip", "extras", "token", "client_port"))

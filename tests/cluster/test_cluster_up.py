@@ -87,8 +87,8 @@ def test_a_host_joins_whatever_is_wrong_with_others_and_is_left_as_it_was(world:
     world.name("away", port=free_port())
     world.name("python")
     newer = world.folder / "newer"
-    program(newer, f'#!/bin/sh\nexec {sys.executable} -I -c "import sys; sys.version_info = ({NEWER.replace(".", ", ")});'
-            ' exec(sys.argv[1])" "$3"\n')  # fmt: skip
+    claim = f"import sys; sys.version_info = ({NEWER.replace('.', ', ')}); exec(sys.argv[1])"
+    program(newer, f'#!/bin/sh\nexec {sys.executable} -I -c "{claim}" "$3"\n')
     secret = {"address": "good", "username": "nobody-here", "password": "tulip"}
     (world.folder / "old.credentials").write_text(json.dumps(secret), encoding="ascii")
     others = "address: changed", "address: unknown", "address: away", f"address: python, python: {newer}"
@@ -130,7 +130,7 @@ def test_a_host_joins_whatever_is_wrong_with_others_and_is_left_as_it_was(world:
 
     assert world.cluster("down").returncode == 1  # the others cannot be asked
     assert (world.there(), Path(record["ray"]).exists()) == (set(), False)
-    assert not any(os.path.exists(f"/proc/{process}/exe") for process in processes)
+    assert not any(Path(f"/proc/{process}/cwd").exists() for process in processes)
     world.write("address: good")
     assert world.cluster("down").returncode == 0
     assert [path for path in (world.folder / "state").rglob("*") if path.is_file()] == []
@@ -155,10 +155,10 @@ def test_a_folder_that_holds_something_else_is_not_touched(world: World) -> None
     (folder / "thesis.tex").touch()
     world.write("address: good")
     done = world.cluster("up")
-    assert (done.returncode, "thesis.tex" in os.listdir(folder)) == (1, True)
+    assert done.returncode == 1
     assert "holds something else. Name another folder (folder: in cluster.yaml)" in said_of(done, "good")
     assert world.cluster("down").returncode == 0
-    assert os.listdir(folder) == ["thesis.tex"]
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a file system of its own needs root")

@@ -44,5 +44,5 @@ def test_equal_files_give_equal_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_extra_that_the_installed_description_lacks_is_named() -> None:
-    with pytest.raises(UsageError, match="without an extra 'lasers'. Accepted: .*mediawiki"):
+    with pytest.raises(UsageError, match=r"without an extra 'lasers'\. Accepted: .*mediawiki"):
         make_wheel(["lasers"])

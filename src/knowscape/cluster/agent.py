@@ -41,17 +41,18 @@ class RefusedError(Exception):
 
 
 class Place:
-    """The folder on this host that holds all of the cluster; with `owner`, whose it is, and a lock on it.
+    """The folder on this host that holds all of the cluster of `owner`, locked unless it is only read.
 
     Below the folder each host has its own, since a home may be shared by all hosts.
     """
 
-    def __init__(self, folder: str, owner: str) -> None:
+    def __init__(self, folder: str, owner: str, *, reads: bool = False) -> None:
         self.folder = Path(folder).expanduser().resolve() / socket.gethostname()
         self._lock: IO[str] | None = None
         self.record: dict[str, Any] = {}
         if (self.folder / _RECORD).is_file():
-            self._hold()
+            if not reads:
+                self._hold()
             self.record = json.loads((self.folder / _RECORD).read_text(encoding="utf-8"))
             if self.record["owner"] != owner:
                 raise RefusedError(
@@ -138,12 +139,12 @@ class Place:
         }
         return {**os.environ, **caches, **own}
 
-    def run(self, *command: str | Path, cwd: Path | None = None, **environment: str) -> str | None:
-        """Run a command; returns the end of what it said where it failed.  It ends if the connection does."""
+    def run(self, command: list[str], environment: dict[str, str], folder: Path | None = None) -> str | None:
+        """Run a command; returns what it said where it failed.  It ends if the connection does."""
         with (self.folder / _LOG).open("w+", encoding="utf-8", errors="replace") as log:
             process = subprocess.Popen(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, **environment}, cwd=cwd or self.folder,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, **environment}, cwd=folder or self.folder,
             )  # fmt: skip
             while process.poll() is None:
                 if select.select([sys.stdin.buffer], [], [], _TICK)[0]:  # nothing comes now, so it is the end
@@ -218,16 +219,16 @@ def _install(place: Place, requirement: str, wheel: Path, asked: dict[str, Any])
     room = {"TMPDIR": str(temporary), "PIP_CACHE_DIR": str(place.folder / "pip"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     if not (environment / "made").is_file():
         shutil.rmtree(environment, ignore_errors=True)
-        if said := place.run(sys.executable, "-I", "-m", "venv", environment):
+        if said := place.run([sys.executable, "-I", "-m", "venv", str(environment)], {}):
             name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
             lacks = "ensurepip" in said
             then = f"sudo apt-get install {name}-venv" if lacks else ""
             raise RefusedError(f"No environment could be made: {_end(said)}", then)
         (environment / "made").touch()
-    pip = [python, "-m", "pip", "install", "--no-input", "--progress-bar", "off", *asked["pip"]]
-    said = place.run(*pip, *asked["companions"], requirement, **room)
+    pip = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar", "off", *asked["pip"]]
+    said = place.run([*pip, *asked["companions"], requirement], room)
     # Another wheel of the same version counts as installed, else.
-    said = said or place.run(*pip, "--no-deps", "--force-reinstall", wheel, **room)
+    said = said or place.run([*pip, "--no-deps", "--force-reinstall", str(wheel)], room)
     shutil.rmtree(temporary, ignore_errors=True)
     if said:
         full = "No space left" in said
@@ -259,7 +260,7 @@ def start(asked: dict[str, Any]) -> dict[str, Any]:
     environment = place.environment()
     if isinstance(asked["gpus"], list):
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, asked["gpus"]))
-    if said := place.run(*_command(place, asked), cwd=Path(place.record["ray"]), **environment):
+    if said := place.run(_command(place, asked), environment, Path(place.record["ray"])):
         place.stop()
         raise RefusedError(f"Ray did not start: {_end(said)}", f"cat {place.folder / _LOG}")
     address = (_ray_folder(place) / "ray_current_cluster").read_text(encoding="ascii").strip()
@@ -311,7 +312,7 @@ def _free(*ports: int) -> None:
 
 def look(asked: dict[str, Any]) -> dict[str, Any]:
     """Return what the host does: whether Ray runs, memory in bytes, and of each GPU its use and memory."""
-    place = Place(asked["folder"], asked["owner"])
+    place = Place(asked["folder"], asked["owner"], reads=True)
     found = place.processes() if place.record else {}
     lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
     memory = {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines}
@@ -324,8 +325,8 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _node_address(found: dict[int, str]) -> str | None:
     """Return the address under which the cluster knows this host; None where Ray does not run."""
-    for process, program in found.items():
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0") if program == "raylet" else []
+    for process in [process for process, program in found.items() if program == "raylet"]:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
         for word in words:
             if word.startswith(b"--node_ip_address="):
                 return os.fsdecode(word.partition(b"=")[2])

@@ -59,20 +59,9 @@ def up(path: Path, *, progress: Progress = SILENT) -> Result:
     for note in file.notes:
         progress.note(note)
     ready, failed = _prepare(file, cluster, progress)
-    start = partial(_start, file=file, cluster=cluster, ready=ready)
-    started: _Answers = {}
-    state = None
-    for member in _candidates(ready, cluster):
-        answers, refused = each([member], partial(start, head=None))
-        failed |= refused
-        if answers:
-            started, state = answers, _state(member, answers[member], file)
-            cluster.keep(state)
-            break
+    state, started, refused = _start(file, cluster, ready)
+    failed |= refused
     if state is not None:
-        rest = [member for member in ready if member not in started and member not in failed]
-        answers, refused = each(rest, partial(start, head=state))
-        started, failed = started | answers, failed | refused
         _reach(state.client, path)
     hosts = [
         HostResult(str(member), "failed", error=failed[member])
@@ -129,17 +118,32 @@ def _prepare(file: ClusterFile, cluster: Cluster, progress: Progress) -> tuple[_
     return each(file.members, prepare)
 
 
-def _start(
-    member: Member, *, head: State | None, file: ClusterFile, cluster: Cluster, ready: _Answers
-) -> dict[str, Any]:
-    """Start Ray on a host, to join `head` or to be it."""
+def _start(file: ClusterFile, cluster: Cluster, ready: _Answers) -> tuple[State | None, _Answers, _Failures]:
+    """Start Ray on the first host that can be the head, and on the others, which join it."""
     asked = {
-        "owner": cluster.owner, "token": cluster.token(file.token), "inside": member.inside, "cores": member.cores,
-        "gpus": member.gpus if isinstance(member.gpus, tuple) else ready[member]["gpus"],
-        "head": head and head.address, "session": head and head.session,
+        "owner": cluster.owner, "token": cluster.token(file.token),
         "ray_port": file.ray_port, "client_port": file.client_port,
     }  # fmt: skip
-    return ask(member, "start", asked)
+
+    def start(member: Member, head: State | None = None) -> dict[str, Any]:
+        own = {
+            "inside": member.inside, "cores": member.cores,
+            "head": head and head.address, "session": head and head.session,
+            "gpus": member.gpus if isinstance(member.gpus, tuple) else ready[member]["gpus"],
+        }  # fmt: skip
+        return ask(member, "start", {**asked, **own})
+
+    failed: _Failures = {}
+    for member in _candidates(ready, cluster):
+        started, refused = each([member], start)
+        failed |= refused
+        if started:
+            state = _state(member, started[member], file)
+            cluster.keep(state)
+            rest = [other for other in ready if other is not member and other not in failed]
+            joined, refused = each(rest, partial(start, head=state))
+            return state, started | joined, failed | refused
+    return None, {}, failed
 
 
 def _candidates(ready: _Answers, cluster: Cluster) -> list[Member]:

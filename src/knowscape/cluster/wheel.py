@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from pathlib import Path
 
-import knowscape
+from knowscape import __version__
 from knowscape.errors import MissingExtraError, UsageError
 
 __all__ = ["Wheel", "companions", "make_wheel"]
@@ -67,9 +67,9 @@ def _installed(extras: Sequence[str]) -> Distribution:
         raise UsageError(
             "Knowscape runs here without being installed. Type, in its folder: pip install -e ."
         ) from error
-    if found.version != knowscape.__version__:
+    if found.version != __version__:
         raise UsageError(
-            f"Knowscape {knowscape.__version__} runs here, and {found.version} is installed. Type, in its folder: "
+            f"Knowscape {__version__} runs here, and {found.version} is installed. Type, in its folder: "
             "pip install -e ."
         )
     there = found.metadata.get_all("Provides-Extra") or []
@@ -83,7 +83,7 @@ def _installed(extras: Sequence[str]) -> Distribution:
 
 def _package() -> Iterator[tuple[str, bytes]]:
     """Yield the files of the package in the order of their names."""
-    root = Path(knowscape.__file__).parent
+    root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path.relative_to(root.parent).as_posix(), path.read_bytes()
