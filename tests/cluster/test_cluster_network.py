@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hosts import Network, needs_namespaces, network
 
+from conftest import COMMAND
 from faults.drill import WORDS, make_model, rows
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
@@ -88,8 +89,6 @@ def test_status_shows_each_worker_while_a_command_runs(world: World) -> None:
     command = [
         "embed", texts, "-o", "there", "--on", "cluster.yaml", "--model", make_model(folder / "tiny"), "--no-cache",
     ]  # fmt: skip
-    from conftest import COMMAND
-
     with subprocess.Popen([*COMMAND, *map(str, command)], cwd=folder, env=world.net.environment, stderr=-1) as run:
         seen: list[dict[str, Any]] = []
         while run.poll() is None and len(seen) < 3:

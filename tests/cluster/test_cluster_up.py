@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from hosts import PACKAGES
 
+from conftest import COMMAND
 from ssh_host import Sshd, free_port, needs_sshd, program, sshd
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
@@ -29,9 +32,12 @@ class World:
     knowscape: Run
 
     def cluster(self, what: str, *more: str) -> "subprocess.CompletedProcess[str]":
+        return self.knowscape("cluster", what, self.folder / "cluster.yaml", *more, env=self.environment)
+
+    @property
+    def environment(self) -> dict[str, str]:
         path = f"{self.host.folder / 'bin'}:{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "XDG_STATE_HOME": str(self.folder / "state")}
-        return self.knowscape("cluster", what, self.folder / "cluster.yaml", *more, env=environment)
+        return {**os.environ, "PATH": path, "XDG_STATE_HOME": str(self.folder / "state")}
 
     def name(self, name: str, key: str | None = "host_key", port: int | None = None) -> None:
         """Let ssh know the host by a name, and by a key that it has or has not."""
@@ -134,6 +140,26 @@ def test_a_host_joins_whatever_is_wrong_with_others_and_is_left_as_it_was(world:
     world.write("address: good")
     assert world.cluster("down").returncode == 0
     assert [path for path in (world.folder / "state").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.soak
+def test_an_up_that_is_interrupted_ends_what_it_began_and_the_next_goes_on(world: World) -> None:
+    world.write("address: good")
+    command = [*COMMAND, "cluster", "up", str(world.folder / "cluster.yaml")]
+    up = subprocess.Popen(command, env=world.environment, stderr=subprocess.PIPE, start_new_session=True)
+    assert up.stderr is not None
+    assert b"good: installing Knowscape" in up.stderr.readline()
+    venv = world.folder / "home" / "new" / "knowscape" / os.uname().nodename / "venv"
+    while not venv.exists():
+        time.sleep(0.05)
+    os.killpg(up.pid, signal.SIGINT)
+    assert (up.wait(20), b"Traceback" in up.stderr.read()) == (130, False)
+    up.stderr.close()
+    time.sleep(1)
+    found = subprocess.run(["ps", "axww"], capture_output=True, text=True).stdout
+    assert [line for line in found.splitlines() if str(venv) in line] == []
+    done = world.cluster("up", "--json")
+    assert [host["state"] for host in json.loads(done.stdout)["hosts"]] == ["head"], done.stderr
 
 
 def test_a_host_of_another_cluster_is_not_taken(world: World) -> None:

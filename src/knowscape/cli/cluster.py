@@ -11,6 +11,8 @@ from knowscape.cli.output import show, table
 
 __all__: list[str] = []
 
+_SHOWN = 5
+
 group = typer.Typer(name="cluster", help="Embed on several hosts: prepare them over ssh, look, clean up.")
 app.add_typer(group)
 
@@ -48,6 +50,8 @@ def status(file: File, json: Json = False) -> None:
         if workers:
             table(["worker of", "does", "slice", "texts", "texts/s", "errors"], [_worker(*each) for each in workers])
         show({"address": found.address, "run": _run(found.run) if found.run else None}, as_json=False)
+        if found.run and found.run.notes:
+            show({"last_faults": found.run.notes[-_SHOWN:]}, as_json=False)
         for host in found.hosts:
             if host.error:
                 sys.stderr.write(f"knowscape: {host.host}: {host.error}\n")
