@@ -85,10 +85,14 @@ class Place:
             file.write(text)
         new.replace(self.folder / name)
 
-    def remove(self) -> None:
-        """Remove all that is here, and the folders above that were made for it, where nothing else is in them."""
+    def release(self) -> None:
+        """Let others have the folder."""
         if self._lock is not None:
             self._lock.close()
+
+    def remove(self) -> None:
+        """Remove all that is here, and the folders above that were made for it, where nothing else is in them."""
+        self.release()
         shutil.rmtree(self.folder)
         for path in self.record["made"]:
             with suppress(OSError):
@@ -160,6 +164,7 @@ class Place:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self.release()
             raise RefusedError("Another `knowscape cluster` is at work there. Wait until it has ended") from None
 
 
