@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from knowscape.characters import printable
 from knowscape.cli.app import Json, app
 from knowscape.cli.output import show, table
 
@@ -54,15 +55,13 @@ def status(file: File, json: Json = False) -> None:
             show({"last_faults": found.run.notes[-_SHOWN:]}, as_json=False)
         for host in found.hosts:
             if host.error:
-                sys.stderr.write(f"knowscape: {host.host}: {host.error}\n")
+                sys.stderr.write(f"knowscape: {host.host}: {printable(host.error)}\n")
     if any(host.state != "alive" for host in found.hosts):
         sys.exit(1)
 
 
 def _show(result: Any, json: bool, after: dict[str, Any]) -> None:
     """Print what became of the hosts; exit code 1 where one failed."""
-    from knowscape.characters import printable
-
     if json:
         show(result.to_json(), as_json=True)
     else:
