@@ -74,7 +74,7 @@ class Sshd:
         """Return a folder with an ssh that counts, and disturbs its first connection; `log` in it has the counts."""
         (folder / "log").mkdir(parents=True)
         words = {"python": sys.executable, "ssh": SSH, "config": str(self.folder / "config")}
-        _program(folder / "ssh", _RELAY.format(**words, fault=fault, limit=limit, log=str(folder / "log")))
+        program(folder / "ssh", _RELAY.format(**words, fault=fault, limit=limit, log=str(folder / "log")))
         return folder
 
 
@@ -83,30 +83,38 @@ def came(relay: Path) -> int:
     return sum(int(path.read_text() or 0) for path in (relay / "log").iterdir())
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 def make_key(path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
 
 
 @contextmanager
-def sshd(folder: Path) -> Iterator[Sshd]:
-    """Run an sshd that lets in `key`, and `greeted_key` behind a greeting, until the block ends."""
+def sshd(folder: Path, settings: str = "") -> Iterator[Sshd]:
+    """Run an sshd that lets in `key`, and `greeted_key` behind a greeting, until the block ends.
+
+    `settings` are further lines of its configuration.
+    """
     for name in ("host_key", "other_host_key", "key", "greeted_key", "strange_key"):
         make_key(folder / name)
     public = {name: (folder / f"{name}.pub").read_text(encoding="ascii") for name in ("key", "greeted_key")}
     greeting = 'command="echo Welcome, $USER; printf tip: ; $SSH_ORIGINAL_COMMAND" '
     (folder / "authorized_keys").write_text(public["key"] + greeting + public["greeted_key"], encoding="ascii")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
         f"AuthorizedKeysFile {folder}/authorized_keys\n"
         "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        + settings
     )
     (folder / "config").write_text(
         f"UserKnownHostsFile {folder}/known_hosts\nGlobalKnownHostsFile /dev/null\nIdentityFile {folder}/key\n"
         "IdentityAgent none\n"
     )
-    _program(folder / "bin" / "ssh", f'#!/bin/sh\nexec {SSH} -F {folder}/config "$@"\n')
+    program(folder / "bin" / "ssh", f'#!/bin/sh\nexec {SSH} -F {folder}/config "$@"\n')
     if os.getuid() == 0:  # where sshd puts those who have not logged in yet
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with (folder / "said").open("wb") as said:
@@ -121,7 +129,7 @@ def sshd(folder: Path) -> Iterator[Sshd]:
         process.wait(10)
 
 
-def _program(path: Path, text: str) -> None:
+def program(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)

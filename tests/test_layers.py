@@ -15,10 +15,10 @@ HEIGHT = {
     "cli": 8, "comparison": 7, "growth": 7, "repair": 7, "build": 6, "compression": 6, "diagnosis": 6, "evaluation": 6,
     "migration": 7, "pull": 6, "sites": 6,
     "export": 6, "labels": 6, "merge": 6, "page": 6, "atlas": 5, "indexing": 4, "check": 3, "embedding": 3,
-    "placement": 3, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
+    "placement": 3, "cluster": 2, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
     "search": 2,
     "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "ssh": 0,
-    "significance": 0, "errors": -1, "characters": -1,
+    "significance": 0, "ray_environment": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
 # `build` writes the page and opens the atlas that it made.
 ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
@@ -36,6 +36,7 @@ HOME = {
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "a computed name": "corpus/safe_pickle.py",
     "threadpoolctl": "search/compression_plan.py",
+    "yaml": "cluster/file.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
     "uvicorn": "page/server.py", "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
 }  # fmt: skip

@@ -18,7 +18,7 @@ from knowscape.corpus.document import Corpus
 from knowscape.corpus.readers import read_corpus
 from knowscape.embed.plan import slice_rows
 from knowscape.embed.run import Embedded, Texts, embed
-from knowscape.embedding import EmbedOptions, executor_for
+from knowscape.embedding import EmbedOptions, executor_for, reported
 from knowscape.encoders.catalogue import DEFAULT_MODEL
 from knowscape.encoders.configuration import weights_bytes
 from knowscape.encoders.devices import has_nvidia
@@ -148,6 +148,7 @@ def embed_corpus(
 
     The model becomes the atlas's usual one, unless `usual` is False and it has one.
     """
+    progress = reported(options, progress)
     spec, files = find_model(model, trust_remote_code=options.engine.trust_remote_code, progress=progress)
     folder, corpus, questions = atlas.folder, atlas.corpus, atlas.questions
     start = time.perf_counter()

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from knowscape.cluster.report import Report
+from knowscape.cluster.state import cluster_of, joined
 from knowscape.embed.executors import Executor, Processes, Threads
 from knowscape.embed.run import Commits
 from knowscape.embed.worker import Shelf
@@ -14,7 +16,7 @@ from knowscape.errors import KnowscapeError, UsageError
 from knowscape.progress import SILENT, Progress
 from knowscape.store.vectors import VectorStore
 
-__all__ = ["EmbedOptions", "executor_for"]
+__all__ = ["EmbedOptions", "executor_for", "reported"]
 
 # A process on an Apple GPU is replaced once it has grown by so many bytes.
 _APPLE_GROWTH = 4_000_000_000
@@ -25,7 +27,7 @@ class EmbedOptions:
     """How texts are embedded: the engine, how many processes (None: what suits the devices), how often to commit.
 
     `cache` takes vectors from other atlases on this machine, and gives them.  `on` is the address of a Ray cluster,
-    whose every host has so many `workers`.
+    whose every host has so many `workers`, or a cluster.yaml that is up.
     """
 
     engine: EngineOptions = field(default_factory=EngineOptions)
@@ -62,10 +64,24 @@ def executor_for(
     return Processes(_Loader(spec, files, engine, tuple(devices), count), count, most_growth=most_growth)
 
 
+def reported(options: EmbedOptions, progress: Progress) -> Progress:
+    """Return a progress that `knowscape cluster status` reads too, where the texts go to the cluster of a file."""
+    file = _cluster_file(options.on)
+    if file is None:
+        return progress
+    joined(file)
+    return Report(cluster_of(file).run_file, progress)
+
+
+def _cluster_file(on: str | None) -> Path | None:
+    return Path(on) if on is not None and Path(on).suffix in {".yaml", ".yml"} else None
+
+
 def _on_ray(
     spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, shelf: Shelf | None, progress: Progress
 ) -> Executor:
-    from knowscape.embed.ray_run import Job, RayWorkers
+    from knowscape.embed.places import Job
+    from knowscape.embed.ray_run import RayWorkers
 
     engine, address = options.engine, str(options.on)
     if ":" in engine.device:
@@ -75,6 +91,10 @@ def _on_ray(
         place = str(Path(place).resolve())
     there = _Finder(place, spec.fingerprint, engine)
     job = Job(there, here, options.workers, engine.device != "cpu", shelf)
+    if (file := _cluster_file(address)) is not None:
+        address = joined(file)
+    if isinstance(progress, Report):
+        return RayWorkers(address, job, progress=progress, watch=progress.workers)
     return RayWorkers(address, job, progress=progress)
 
 

@@ -41,14 +41,15 @@ _MEANINGS = (
      "owner tells you, and answer yes; then run the same command again"),
     (r"[Cc]ould not resolve|Name or service not known", "There is no host of the name {name}. See that it is spelled "
      "as in ~/.ssh/config, or name its address"),
-    (r"Connection refused", "{host} is there, but no sshd answers on port {port}. Start it there, or name its port "
-     "with --port"),
+    (r"Connection refused", "{host} is there, but no sshd answers on port {port}. Start it there, or name its port: "
+     "--port, or port: in cluster.yaml"),
     (r"timed out|No route to host|unreachable|[Hh]ost is down", "{host} does not answer. See that it is switched on "
      "and that this machine reaches it: {ssh}"),
     (r"UNPROTECTED PRIVATE KEY", "The file with the key may be read by others, so ssh does not use it. Type: "
      "chmod 600 {identity}"),
     (r"Permission denied|Too many authentication failures", "{host} accepts none of the keys that it was offered, and "
-     "a password is never used. Set a key up with: {keys}; or name the right one with: --identity FILE"),
+     "a password is never used. Set a key up with: {keys}; or name the right one: --identity FILE, or key: in "
+     "cluster.yaml"),
 )  # fmt: skip
 
 
@@ -150,8 +151,8 @@ class Shell:
                 return
         raise KnowscapeError(f"{self._host} prints without end at login. See what it says: {self._host.typed()}")
 
-    def send(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8", "surrogateescape"))
+    def send(self, said: str | bytes) -> None:
+        data = memoryview(said.encode("utf-8", "surrogateescape") if isinstance(said, str) else said)
         try:
             while data:
                 data = data[os.write(self._in, data) :]

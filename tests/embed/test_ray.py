@@ -20,7 +20,8 @@ from fakes import SPEC, CountingEncoder, Watched
 from faults.drill import WORDS, make_model, rows
 from knowscape import __version__
 from knowscape.embed.executors import Executor, Threads, Work
-from knowscape.embed.ray_run import Job, RayWorkers, _slots
+from knowscape.embed.places import Job, slots
+from knowscape.embed.ray_run import RayWorkers
 from knowscape.embed.remote import Remote, least_cosine
 from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.embed.schedule import Patience
@@ -269,7 +270,8 @@ import sys, time
 from pathlib import Path
 import test_ray
 from fakes import CountingEncoder, Watched
-from knowscape.embed.ray_run import Job, RayWorkers
+from knowscape.embed.places import Job
+from knowscape.embed.ray_run import RayWorkers
 from knowscape.store.vectors import VectorStore
 address, folder = sys.argv[1], Path(sys.argv[2])
 test_ray.run(RayWorkers(address, Job(Watched(folder / "seen", 0.3), CountingEncoder)), VectorStore(folder / "store"))
@@ -319,7 +321,7 @@ def test_a_host_has_a_worker_for_each_gpu_or_one_for_its_cores(
     offered: dict[str, float], workers: int | None, gpus: bool, found: list[tuple[int, float]]
 ) -> None:
     node = {"NodeID": "abcdef", "NodeManagerAddress": "10.0.0.7", "Resources": offered}
-    slots = _slots(node, Job(Watched, CountingEncoder, workers, gpus))  # type: ignore[arg-type]
+    slots = slots(node, Job(Watched, CountingEncoder, workers, gpus))  # type: ignore[arg-type]
     assert [(slot.cores, slot.gpus) for slot in slots] == found
 
 

@@ -17,7 +17,8 @@ import pytest
 from fakes import SPEC, CountingEncoder, Watched
 
 from faults.drill import make_corpus, make_model, rows
-from knowscape.embed.ray_run import Job, RayWorkers
+from knowscape.embed.places import Job
+from knowscape.embed.ray_run import RayWorkers
 from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.embed.schedule import Patience
 from knowscape.embed.worker import Shelf

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from faults.drill import make_corpus, make_model, rows
-from knowscape.embed.ray_run import ENVIRONMENT
 from knowscape.files import sha256_text
+from knowscape.ray_environment import ENVIRONMENT
 from namespaces import Host, hosts
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")

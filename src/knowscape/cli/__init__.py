@@ -11,6 +11,7 @@ def main() -> None:
     """Run the command line; exit codes: 0 ok, 1 the work failed, 2 wrong usage, 3 the data is damaged."""
     import knowscape.cli.bench
     import knowscape.cli.check  # the commands register themselves
+    import knowscape.cli.cluster
     import knowscape.cli.commands
     import knowscape.cli.compress
     import knowscape.cli.doctor

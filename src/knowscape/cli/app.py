@@ -27,7 +27,9 @@ Models = Annotated[list[str], typer.Option("--model", help="As often as you like
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 BatchTokens = Annotated[int | None, typer.Option(min=8, help="The most padded tokens of a batch.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes with a model each; one for each GPU by default.")]
-On = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Embed on a Ray cluster: ray://HOST:10001.")]
+On = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Embed on a cluster: cluster.yaml, or ray://HOST:10001.")
+]
 CheckpointEvery = Annotated[float, typer.Option(min=0.1, help="Seconds between commits.")]
 Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Take vectors from other atlases of this machine.")]
 RemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help="Run the code that a model brings with it.")]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -19,58 +18,46 @@ from numpy.typing import NDArray
 
 from knowscape import __version__
 from knowscape.embed.executors import Work
+from knowscape.embed.places import Job, Slot, slots
 from knowscape.embed.remote import LEAST_COSINE, Remote, least_cosine
 from knowscape.embed.schedule import Patience, Schedule
-from knowscape.embed.worker import Encoded, Shelf
+from knowscape.embed.worker import Encoded
 from knowscape.encoders.engine import CANARIES
-from knowscape.encoders.spec import Encoder
 from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
 from knowscape.progress import SILENT, Progress, duration
+from knowscape.ray_environment import ENVIRONMENT
 
-__all__ = ["ENVIRONMENT", "Job", "RayWorkers"]
-
-# For every process of Ray, here and on the hosts.  With its own settings Ray gives a host up that was out of reach for
-# a minute, and the results that it had; who is late is the schedule's affair.
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_health_check_failure_threshold": "60",
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "600",
-    "RAY_grpc_keepalive_timeout_ms": "600000",
-}
+__all__ = ["RayWorkers"]
 
 _DOUBLINGS, _MOST_SAID = 9, 300
 _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What the workers do: `load(threads)` gives the model on one of them, `reference()` here.
-
-    Each host has `workers` of them; None: one for each GPU, or one.  Without `gpus` they run on the CPU.  On a `shelf`
-    they store the vectors themselves.
-    """
-
-    load: Callable[[int], Encoder]
-    reference: Callable[[], Encoder]
-    workers: int | None = None
-    gpus: bool = True
-    shelf: Shelf | None = None
 
 
 class RayWorkers:
     """An executor on the Ray cluster at `address`, as Ray takes it: ray://HOST:PORT, HOST:PORT, auto or local.
 
     Hosts may join and leave while it runs.  A worker has to give the canaries the driver's vectors before it gets work.
+    `watch` is told every second what each worker does.
     """
 
-    def __init__(self, address: str, job: Job, *, patience: Patience = Patience(), progress: Progress = SILENT) -> None:
+    def __init__(
+        self,
+        address: str,
+        job: Job,
+        *,
+        patience: Patience = Patience(),
+        progress: Progress = SILENT,
+        watch: Callable[[list[dict[str, Any]]], None] = lambda workers: None,
+    ) -> None:
         self._address, self._job, self._patience, self._progress = address, job, patience, progress
+        self._watcher = watch
         self._workers: dict[int, _Worker] = {}
         self._flights: dict[Any, tuple[_Worker, int | None]] = {}  # by Ray's reference; a load has no slice
-        self._taken: set[_Slot] = set()
+        self._taken: set[Slot] = set()
         self._late: set[int] = set()  # slices that a worker was late with
-        self._failures: Counter[_Slot] = Counter()
-        self._rests: dict[_Slot, float] = {}  # until when
+        self._failures: Counter[Slot] = Counter()
+        self._rests: dict[Slot, float] = {}  # until when
+        self._errors: Counter[Slot] = Counter()
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
         self._canaries: NDArray[np.float32] | None = None
         self._connected = False
@@ -113,7 +100,7 @@ class RayWorkers:
             if worker.ready:
                 schedule.join(worker.number)
         while not schedule.complete:
-            self._look_around()
+            self._look_around(schedule)
             self._hand_out(schedule, queries=queries)
             asked = time.monotonic()
             for reference in self._arrived():
@@ -160,17 +147,33 @@ class RayWorkers:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         raise KnowscapeError(f"{why} What was committed stays; the same command continues.") from error
 
-    def _look_around(self) -> None:
-        """Start a worker in each place that has none."""
+    def _look_around(self, schedule: Schedule) -> None:
+        """Start a worker in each place that has none, and tell what each does."""
         if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
         self._looked = time.monotonic()
         for node in _hosts():
-            for slot in _slots(node, self._job):
+            for slot in slots(node, self._job):
                 if slot not in self._taken and time.monotonic() >= self._rests.get(slot, 0):
                     self._start(slot)
+        self._watcher(self._states(schedule))
 
-    def _start(self, slot: "_Slot") -> None:
+    def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
+        """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""
+        slices: dict[Slot, int] = {}
+        for worker, number in self._flights.values():
+            if number is not None:
+                slices.setdefault(worker.slot, number)
+        at = {worker.slot: worker for worker in self._workers.values()}
+        return [
+            {
+                "worker": str(slot), "address": slot.address, "does": _doing(at.get(slot), schedule),
+                "slice": slices.get(slot), "errors": self._errors[slot], **_pace(at.get(slot)),
+            }
+            for slot in sorted(self._taken, key=str)
+        ]  # fmt: skip
+
+    def _start(self, slot: "Slot") -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(slot.node, soft=False)
@@ -234,6 +237,7 @@ class RayWorkers:
                 self._failures.pop(worker.slot, None)
                 if schedule.is_late(worker.number):
                     self._progress.note(f"{worker.slot} answers again.")
+                worker.texts += len(answer.places) + len(answer.reasons)
                 if schedule.finished(worker.number, number, time.monotonic()):
                     yield number, answer
 
@@ -245,7 +249,7 @@ class RayWorkers:
         if self._canaries is None:
             self._canaries = self._job.reference().encode_documents(list(CANARIES))
         cosine = least_cosine(self._canaries, answer)
-        worker.ready = cosine >= LEAST_COSINE
+        worker.ready, worker.since = cosine >= LEAST_COSINE, time.monotonic()
         if worker.ready:
             schedule.join(worker.number)
         else:  # also where it is no number
@@ -278,6 +282,7 @@ class RayWorkers:
         self._stop(worker)
         slot = worker.slot
         self._failures[slot] += 1
+        self._errors[slot] += 1
         rest = 2.0 ** min(self._failures[slot], _DOUBLINGS) if self._failures[slot] > 1 else 0
         if slot.node not in {node["NodeID"] for node in _hosts()}:
             became = "is gone with its host"
@@ -298,29 +303,30 @@ class RayWorkers:
         self._taken.remove(worker.slot)
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A place for a worker: the host's number in the cluster and its address, cores, and a share of the GPUs."""
-
-    node: str
-    address: str
-    number: int
-    cores: int
-    gpus: float
-
-    def __str__(self) -> str:
-        return f"Worker {self.number} of {self.address} ({self.node:.6})"
-
-
 @dataclass(eq=False, slots=True)
 class _Worker:
-    """An actor in its place, since when it is there, and whether it may have work."""
+    """An actor in its place, since when it is there, or may have work, whether it may, and how many texts are done."""
 
     number: int
-    slot: _Slot
+    slot: Slot
     actor: Any
     since: float
     ready: bool = False
+    texts: int = 0
+
+
+def _doing(worker: _Worker | None, schedule: Schedule) -> str:
+    if worker is None:
+        return "left out"
+    if not worker.ready:
+        return "loads the model"
+    return "late" if schedule.is_late(worker.number) else "embeds"
+
+
+def _pace(worker: _Worker | None) -> dict[str, Any]:
+    texts = worker.texts if worker is not None and worker.ready else 0
+    seconds = time.monotonic() - worker.since if worker is not None else 0.0
+    return {"texts": texts, "rate": texts / seconds if seconds else 0.0}
 
 
 def _errors_of_connection() -> tuple[type[Exception], ...]:
@@ -339,18 +345,6 @@ def _said(error: Exception) -> str:
 def _hosts() -> list[dict[str, Any]]:
     """Return the cluster's hosts, as Ray tells of them."""
     return [node for node in _ray().nodes() if node["Alive"]]
-
-
-def _slots(node: dict[str, Any], job: Job) -> list[_Slot]:
-    """Return the places for workers on a host of the cluster, none where it offers nothing."""
-    cores = int(node["Resources"].get("CPU", 0))
-    gpus = int(node["Resources"].get("GPU", 0)) if job.gpus else 0
-    workers = job.workers or max(1, gpus)
-    if not gpus:
-        workers = min(workers, cores)
-    share = 1 / ceil(workers / gpus) if gpus else 0  # a worker computes on one GPU
-    names = node["NodeID"], node["NodeManagerAddress"]
-    return [_Slot(*names, number, cores // workers, share) for number in range(workers)]
 
 
 def _reason(error: Exception) -> str:
