@@ -321,8 +321,8 @@ def test_a_host_has_a_worker_for_each_gpu_or_one_for_its_cores(
     offered: dict[str, float], workers: int | None, gpus: bool, found: list[tuple[int, float]]
 ) -> None:
     node = {"NodeID": "abcdef", "NodeManagerAddress": "10.0.0.7", "Resources": offered}
-    slots = slots(node, Job(Watched, CountingEncoder, workers, gpus))  # type: ignore[arg-type]
-    assert [(slot.cores, slot.gpus) for slot in slots] == found
+    places = slots(node, Job(Watched, CountingEncoder, workers, gpus))  # type: ignore[arg-type]
+    assert [(slot.cores, slot.gpus) for slot in places] == found
 
 
 def test_the_least_cosine_knows_zero_vectors_other_shapes_and_no_numbers() -> None:
