@@ -5,50 +5,23 @@ import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hostile_texts import HOSTILE, MEGABYTE
-from visitor import served
+from hostile_texts import HOSTILE, MEGABYTE, METADATA, TITLES, Hostile, id_of, text_of
+from visitor import port_of, served
 
-from knowscape.build import build
-from knowscape.corpus.document import Corpus, Document
-from knowscape.page.api import Api
 from knowscape.page.limits import Limits
 
-TITLES = [*HOSTILE, "long"]
 PATIENCE = 1.0
 LIMITS = Limits(rate=1000, burst=10_000, sending=PATIENCE, stalled=PATIENCE)
 
 
-def text_of(row: int) -> str:
-    return (
-        MEGABYTE if row == len(HOSTILE) else f"{TITLES[row]} is a title, and this is text number {row}. {TITLES[row]}"
-    )
-
-
-def id_of(row: int) -> str:
-    return f"../{TITLES[row][:60]}&id={row}#%41"
-
-
 @pytest.fixture(scope="module")
-def api(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Api:
-    """An atlas of hostile articles and its index, by a model that the catalogue lacks."""
-    metadata = {"year": 2000, "none": float("nan"), "<b>": ["<script>", {"deep": float("inf")}]}
-    documents = [Document(id_of(row), text_of(row), TITLES[row], metadata=metadata) for row in range(len(TITLES))]
-    out = tmp_path_factory.mktemp("hostile") / "a.atlas"
-    atlas = build(Corpus.from_documents(documents), out=out, model=str(small_model))
-    api = Api(atlas, models=[str(small_model)])
-    api.search.prepare()
-    return api
-
-
-@pytest.fixture(scope="module")
-def port(api: Api) -> Iterator[int]:
-    with served(api._atlas.folder.page(), api, limits=LIMITS) as address:
-        yield int(address.rpartition(":")[2].strip("/"))
+def port(hostile: Hostile) -> Iterator[int]:
+    with served(hostile.page, hostile.api, limits=LIMITS) as address:
+        yield port_of(address)
 
 
 def exchange(port: int, request: str | bytes, *, wait: float = 10) -> bytes:
@@ -281,7 +254,7 @@ def test_hostile_titles_and_texts_come_back_as_data(port: int, row: int) -> None
     assert headers["content-type"] == "application/json"
     assert headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in headers["content-security-policy"]
-    assert told["metadata"] == {"year": 2000, "none": None, "<b>": ["<script>", {"deep": None}]}
+    assert told["metadata"] == {**METADATA, "none": None, "<b>": ["<script>", {"deep": None}]}
 
 
 @pytest.mark.parametrize("title", [*HOSTILE[:-1], "\ud800 half a pair"], ids=range(len(HOSTILE)))

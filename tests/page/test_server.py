@@ -5,7 +5,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from visitor import served
+from visitor import port_of, served
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
     with served(folder) as address:
-        yield int(address.rpartition(":")[2].strip("/"))
+        yield port_of(address)
 
 
 def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:

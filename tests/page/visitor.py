@@ -182,3 +182,7 @@ def served(folder: Path, api: Api | None = None, **options: Any) -> Iterator[str
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2].strip("/"))

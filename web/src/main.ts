@@ -5,6 +5,7 @@ import "./styles/map.css";
 import "./styles/cards.css";
 import "./styles/quiz.css";
 import "./styles/survey.css";
+import "./styles/place.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";

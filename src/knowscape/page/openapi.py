@@ -60,6 +60,8 @@ def _answers(schema: str, *refusals: str) -> _Schema:
 
 
 _TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
+# Anything but spaces.
+_WORDS = {"type": "string", "pattern": r"\S"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _RANK = {"type": "integer", "minimum": 1}
 _ROW = {"type": "integer", "minimum": 0, "description": "The number of the article among the page's points."}
@@ -156,9 +158,7 @@ _SEARCH = {
     "operationId": "search",
     "summary": "Articles by words and by meaning, best first.",
     "parameters": [
-        _parameter(
-            "q", "What to search for.", {"type": "string", "minLength": 1, "maxLength": BOUNDS["query"]}, required=True
-        ),
+        _parameter("q", "What to search for.", {**_WORDS, "maxLength": BOUNDS["query"]}, required=True),
         _how_many("hits"),
         _parameter("mode", "What to search by.", {"type": "string", "enum": list(MODES), "default": MODES[0]}),
         _parameter(
@@ -180,10 +180,7 @@ _PLACE = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": _object(
-                    {"text": {"type": "string", "minLength": 1, "maxLength": BOUNDS["text"]}},
-                    additionalProperties=False,
-                )
+                "schema": _object({"text": {**_WORDS, "maxLength": BOUNDS["text"]}}, additionalProperties=False)
             }
         },
     },
