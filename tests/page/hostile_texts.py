@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from knowscape.build import build
+from knowscape.corpus.document import Corpus, Document
 from knowscape.page.api import Api
 
-__all__ = ["HOSTILE", "MEGABYTE", "METADATA", "TITLES", "Hostile", "id_of", "text_of"]
+__all__ = ["HOSTILE", "MEGABYTE", "METADATA", "TITLES", "Hostile", "hostile_atlas", "id_of", "text_of"]
 
 MEGABYTE = "<b>long</b> \u202e" + "one megabyte of words, " * 44_000
 METADATA = {"year": 2000, "none": float("nan"), "<b>": ["<script>", {"deep": float("inf")}]}
@@ -49,3 +51,13 @@ def text_of(row: int) -> str:
 
 def id_of(row: int) -> str:
     return f"../{TITLES[row][:60]}&id={row}#%41"
+
+
+def hostile_atlas(path: Path, model: Path) -> Hostile:
+    """Make an atlas of these articles, embedded by a model that the catalogue lacks, and its index."""
+    rows = range(len(TITLES))
+    documents = [Document(id_of(row), text_of(row), TITLES[row], metadata=METADATA) for row in rows]
+    atlas = build(Corpus.from_documents(documents), out=path, model=str(model))
+    api = Api(atlas, models=[str(model)])
+    api.search.prepare()
+    return Hostile(api, atlas.folder.page())

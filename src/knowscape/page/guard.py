@@ -79,8 +79,9 @@ class Access:
 
 
 def _is_address(name: str) -> bool:
+    """Return whether this is an IPv4 address, or an IPv6 address in brackets."""
     try:
-        return bool(ip_address(name.strip("[]")))
+        return bool(ip_address(name.strip("[]"))) and name.startswith("[") == (":" in name)
     except ValueError:
         return False
 
