@@ -35,7 +35,8 @@ HOME = {
     "a computed name": "corpus/safe_pickle.py",
     "threadpoolctl": "search/compression_plan.py",
     "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/app.py",
-    "uvicorn": ("page/server.py", "page/patience.py"), "h11": "page/patience.py", "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
+    "uvicorn": ("page/server.py", "page/patience.py"), "h11": "page/patience.py",
+    "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
 }  # fmt: skip
 NEVER = {"transformers", "pandas"}
 

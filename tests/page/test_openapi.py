@@ -55,7 +55,7 @@ def test_schemathesis_finds_nothing_in_many_more_requests(case: Any, address: st
 
 
 def hold_against(case: Any, address: str) -> None:
-    """Ask, and hold the answer against every check that there is; an id of the atlas stands for some of those made up."""
+    """Ask, and hold the answer against every check; an id of the atlas stands for some of those that are made up."""
     if isinstance(case.query, dict) and len(str(case.query.get("id", ""))) % 2:
         case.query["id"] = id_of(len(case.query["id"]) % 40)
     # That a condition has the right form no schema can say.

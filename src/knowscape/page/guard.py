@@ -114,7 +114,12 @@ class Guard:
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in ours.items())]
             await send(message)
 
-        refusal = self._strange(scope, headers) or self._too_much(scope, headers) or self._strangers(scope, headers)
+        refusal = (
+            self._strange(scope, headers)
+            or self._too_much(scope, headers)
+            or self._too_often(scope)
+            or self._strangers(scope, headers)
+        )
         if refusal is None:
             await self._app(scope, receive, send_with_headers)
         elif refusal.status == 401 and not scope["path"].startswith("/api/") and _wants_page(headers):
@@ -140,8 +145,8 @@ class Guard:
         return None if path.startswith("/") else _Refusal(400, "A path begins with a slash.")
 
     def _too_much(self, scope: Any, headers: Mapping[str, list[str]]) -> _Refusal | None:
-        """Refuse what is too large or comes too often."""
-        path, lengths = scope["path"], headers.get("content-length", [])
+        """Refuse what is too large, or larger than it may say."""
+        lengths = headers.get("content-length", [])
         if len(scope["raw_path"]) + len(scope["query_string"]) > HEAD:
             return _Refusal(414, f"An address has at most {HEAD} characters.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD:
@@ -152,6 +157,11 @@ class Guard:
             return _Refusal(413, f"A request has at most {self._limits.body} bytes.")
         if scope["method"] in _READ and (lengths not in ([], ["0"]) or "transfer-encoding" in headers):
             return _Refusal(400, f"A request by {scope['method']} has no body.")
+        return None
+
+    def _too_often(self, scope: Any) -> _Refusal | None:
+        """Refuse what a client asks more often than it may: of the API, and for the way in."""
+        path = scope["path"]
         if not path.startswith("/api/") and path != ENTER:
             return None
         client = client_of(scope["client"][0] if scope["client"] else "")
