@@ -192,7 +192,8 @@ def test_a_request_that_never_ends_is_ended(port: int, name: str) -> None:
         connection.sendall(NEVER_DONE[name].replace("PORT", str(port)).encode())
         while _received(connection):
             pass
-    assert PATIENCE * 0.9 < time.monotonic() - started < PATIENCE + 5
+    # After five seconds uvicorn itself closes a connection on which nothing comes.
+    assert PATIENCE * 0.9 < time.monotonic() - started < PATIENCE + 3.5
 
 
 def test_a_request_that_trickles_does_not_win_time_by_every_byte(port: int) -> None:
