@@ -23,9 +23,11 @@ SERVER = """
 import sys
 from pathlib import Path
 from knowscape.atlas import open_atlas
-from knowscape.page.search import SearchService
+from knowscape.page.api import Api
+from knowscape.page.limits import Limits
 from knowscape.page.server import serve
-serve(Path(sys.argv[2]), port=int(sys.argv[3]), search=SearchService(open_atlas(sys.argv[1])))
+all_they_want = Limits(rate=1e6, burst=10**6)
+serve(Path(sys.argv[2]), port=int(sys.argv[3]), api=Api(open_atlas(sys.argv[1])), limits=all_they_want)
 """
 
 

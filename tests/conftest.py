@@ -5,9 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from hostile_texts import Hostile
 
 # The time that one example takes is the machine's affair.
 settings.register_profile("knowscape", deadline=None)
@@ -74,3 +78,11 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ' "max_position_embeddings": 64}'
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def hostile(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> "Hostile":
+    """An atlas of what nobody should write into an article, and what answers for it."""
+    from hostile_texts import hostile_atlas
+
+    return hostile_atlas(tmp_path_factory.mktemp("hostile") / "a.atlas", small_model)

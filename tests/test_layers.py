@@ -37,8 +37,9 @@ HOME = {
     "a computed name": "corpus/safe_pickle.py",
     "threadpoolctl": "search/compression_plan.py",
     "yaml": "cluster/file.py",
-    "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/server.py",
-    "uvicorn": "page/server.py", "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
+    "ijson": "corpus/json_files.py", "pickle": "corpus/safe_pickle.py", "starlette": "page/app.py",
+    "uvicorn": ("page/server.py", "page/patience.py"), "h11": "page/patience.py",
+    "typer": "cli/", "rich": ("progress.py", "cli/output.py"),
 }  # fmt: skip
 NEVER = {"transformers", "pandas"}
 

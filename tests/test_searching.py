@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 
 from knowscape.atlas import Atlas, open_atlas
 from knowscape.build import MapOptions, embed_corpus, map_atlas, put_corpus, refresh_index
@@ -21,8 +20,9 @@ from knowscape.corpus.sample import sample_articles_path
 from knowscape.errors import DamageError, UsageError
 from knowscape.growth import add
 from knowscape.indexing import IndexOptions
+from knowscape.page.api import Api
 from knowscape.page.search import SearchService
-from knowscape.page.server import create_app, listen
+from knowscape.page.server import create_app, listen, make_server
 from knowscape.repair import repair
 from knowscape.search.index import SearchOptions
 from knowscape.store.atlas import AtlasFolder
@@ -192,15 +192,14 @@ def test_the_command_prints_hits_for_a_person_and_for_a_machine(
 
 
 @pytest.fixture
-def port(atlas: Atlas, tmp_path: Path) -> Iterator[tuple[int, SearchService]]:
+def port(atlas: Atlas, tmp_path: Path) -> Iterator[tuple[int, Api]]:
     (tmp_path / "page").mkdir()
     listener, port = listen(18_400)
-    service = SearchService(atlas)
-    app = create_app(tmp_path / "page", port=port, search=service)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    api = Api(atlas)
+    server = make_server(create_app(tmp_path / "page", port=port, api=api))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    yield port, service
+    yield port, api
     server.should_exit = True
     thread.join()
     listener.close()
@@ -215,17 +214,18 @@ def ask(port: int, path: str) -> tuple[int, Any]:
     return told
 
 
-def test_the_server_answers_searches_when_the_index_is_ready(port: tuple[int, SearchService]) -> None:
-    number, service = port
-    assert ask(number, "/healthz")[1] == {"status": "ok", "search": "making"}
+def test_the_server_answers_searches_when_the_index_is_ready(port: tuple[int, Api]) -> None:
+    number, api = port
+    assert ask(number, "/healthz")[1]["search"] == "making"
     assert ask(number, "/api/search?q=krill")[0] == 503
-    service.prepare()
+    api.search.prepare()
     assert ask(number, "/healthz")[1]["search"] == "ready"
     status, told = ask(number, f"/api/search?q={quote('which animal eats krill')}&k=2&mode=hybrid")
     assert (status, told["hits"][0]["id"], len(told["hits"])) == (200, "zoo", 2)
     status, told = ask(number, f"/api/search?q=krill&filter={quote('pages = 8')}&filter={quote('id != zoo')}")
     assert (status, told["hits"]) == (200, [])
-    for wrong in ("", "q=", "q=a&k=0", "q=a&k=101", "q=a&k=x", "q=a&mode=x", "q=a&q=b", "q=a&x=1", "q=a&filter=x",
+    for wrong in ("", "q=", "q=a&k=0", "q=a&k=101", "q=a&k=x", "q=a&k=" + "9" * 5000, "q=a&mode=x",
+                  "q=a&filter=x%3D" + "[" * 301, "q=a&q=b", "q=a&x=1", "q=a&filter=x",
                   "q=" + "a" * 2001):  # fmt: skip
         status, told = ask(number, f"/api/search?{wrong}")
         assert (status, bool(told["error"])) == (400, True), wrong
@@ -235,7 +235,7 @@ def test_a_server_whose_index_cannot_be_made_says_why(tmp_path: Path, embedded: 
     shutil.copytree(embedded, tmp_path / "a.atlas")
     shutil.rmtree(tmp_path / "a.atlas" / "vectors")
     lines: list[str] = []
-    service = SearchService(open_atlas(tmp_path / "a.atlas"), lines.append)
+    service = SearchService(open_atlas(tmp_path / "a.atlas"), say=lines.append)
     service.prepare()
     assert service.state == "failed"
     assert "knowscape embed" in service.reason

@@ -113,25 +113,25 @@ class Atlas:
         folder = self.folder.map(name)
         return KnowledgeMap.load(folder) if (folder / "map.json").is_file() else None
 
-    def place(self, text: str, *, model: str | None = None, where: str | None = None) -> Placement:
+    def place(self, text: str, *, model: str | None = None, models: Sequence[str] = ()) -> Placement:
         """Return where a text belongs on the map, embedded as an article would be.
 
-        `where` is the folder of a model that the catalogue lacks.  Raises UsageError for an empty text, and where the
+        `models` are the folders of models that the catalogue lacks.  Raises UsageError for an empty text, and where the
         map is missing or of other articles than the atlas holds.
         """
         name, _ = self.model(model)
         if name not in self._placers:
-            self._placers[name] = self._placer(name, where)
+            self._placers[name] = self._placer(name, models)
         return self._placers[name].place(text)
 
-    def _placer(self, name: str, where: str | None) -> Placer:
+    def _placer(self, name: str, models: Sequence[str]) -> Placer:
         made, corpus, graph = self.map(name), self.documents(name), self.neighbours(name)
         if made.document_ids != corpus.ids:
             raise UsageError(
                 f"The map of {name} shows other articles than {self.path} holds. "
                 f"Make it anew with: knowscape map {self.path} --model {name}"
             )
-        found, _ = find_again(*self.model(name), [where] if where else [])
+        found, _ = find_again(*self.model(name), models)
         return Placer(load_encoder(found), corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
 
     def neighbours(self, model: str | None = None) -> NeighbourGraph:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_texts import HOSTILE
 from visitor import DESKTOP, PHONE, Visit, chromium, needs_chromium, served, visits, wait
 
 from knowscape.page.build import build_page
@@ -17,14 +18,8 @@ from knowscape.quiz.topics import HEIGHTS, Places
 
 pytestmark = needs_chromium
 
-HOSTILE = [
-    "<script>window.broken = 1</script>", '<img src=x onerror="window.broken = 2">', "javascript:alert(1)",
-    "An overlong title " + "that goes on and on " * 15, "Unbroken" + "x" * 300, "\u202eright to left\u202c",
-    "unclosed \u202e\u2066 override", "[/b] {{x}} ${y} `z` \\ \u0007", "العربية والعبرית", "&lt;b&gt; &amp; \x00",
-    "https://elsewhere.example/x.png",
-]  # fmt: skip
 ADDRESSES = ["javascript:window.broken=3", "data:text/html,x", "//elsewhere.example", "https://elsewhere.example/a b"]
-COUNT = 66
+COUNT = 60
 # Of one question.
 TREE = {"parents": [[0]] * 7, "heights": HEIGHTS}
 
@@ -37,7 +32,7 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
     titles = [HOSTILE[row % len(HOSTILE)] for row in range(COUNT)]
     texts = [f"{title} Text number {row}.\n\n{title}" for row, title in enumerate(titles)]
     regions = [
-        SimpleNamespace(label=HOSTILE[n], x=0.3 + 0.2 * n, y=0.5, support=22, purity=1.0, parent=None) for n in range(3)
+        SimpleNamespace(label=HOSTILE[n], x=0.3 + 0.2 * n, y=0.5, support=20, purity=1.0, parent=None) for n in range(3)
     ]
     share = {"mean": 0.5, "low": 0.4, "high": 0.6}
     build_page(
@@ -49,7 +44,7 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
             "knowledge": {"tree": TREE, "prior": asdict(Prior())} if questions else None,
         },
         documents=PayloadDocuments(
-            titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], HOSTILE * 6, np.zeros((COUNT, 2), np.int32)
+            titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], titles, np.zeros((COUNT, 2), np.int32)
         ),
         coordinates=places,
         recall=np.full(COUNT, 0.5, dtype=np.float32),
@@ -80,14 +75,14 @@ def visit(browser: Any, bare_address: str) -> Iterator[Visit]:
         yield open_page
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_titles_and_texts_are_shown_as_text_and_run_nothing(visit: Visit, size: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("size", "step"), [(DESKTOP, 1), (PHONE, 7)], ids=["desktop", "phone"])
+def test_titles_and_texts_are_shown_as_text_and_run_nothing(visit: Visit, size: dict[str, Any], step: int) -> None:
     visitor = visit(reduced_motion="reduce", **size)
     page = visitor.page
     assert page.inner_text("#title") == page.title() == HOSTILE[0]
-    for row, title in enumerate(HOSTILE):
+    for row, title in list(enumerate(HOSTILE[:-1]))[::step]:
         page.fill("#search", title[:40])
-        wait(lambda: visitor.state["hits"] >= COUNT // len(HOSTILE))
+        wait(lambda: visitor.state["hits"] >= 1)
         assert page.evaluate("document.querySelector('#hits bdi').textContent") == title
         assert page.evaluate("getComputedStyle(document.querySelector('#hits bdi')).unicodeBidi") == "isolate"
         page.press("#search", "Enter")

@@ -1,14 +1,11 @@
 """The server answers to this machine alone."""
 
-import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-import uvicorn
-
-from knowscape.page.server import create_app, listen
+from visitor import port_of, served
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +21,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
-    listener, port = listen(18_000)
-    server = uvicorn.Server(uvicorn.Config(create_app(folder, port=port), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield port
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    with served(folder) as address:
+        yield port_of(address)
 
 
 def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from knowscape.page.server import create_app, listen
+from knowscape.page.api import Api
+from knowscape.page.limits import Limits
+from knowscape.page.server import create_app, listen, make_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
@@ -174,10 +175,10 @@ def visits(browser: Any, address: str) -> Iterator[Visit]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve the page in a folder with the package's own server; yield its address."""
+def served(folder: Path, api: Api | None = None, **options: Any) -> Iterator[str]:
+    """Serve the page in a folder, and what is behind it, with the package's own server; yield its address."""
     listener, port = listen(18_951)
-    server = uvicorn.Server(uvicorn.Config(create_app(folder, port=port), log_level="warning"))
+    server = make_server(create_app(folder, port=port, api=api, **options), options.get("limits", Limits()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -186,3 +187,7 @@ def served(folder: Path) -> Iterator[str]:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2].strip("/"))

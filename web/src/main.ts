@@ -6,6 +6,7 @@ import "./styles/cards.css";
 import "./styles/quiz.css";
 import "./styles/survey.css";
 import "./styles/tour.css";
+import "./styles/place.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";

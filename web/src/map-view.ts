@@ -47,6 +47,7 @@ const NO_MARKS: Marks = {
   asked: null,
   threads: null,
   kin: null,
+  placed: null,
   answers: [],
 };
 
@@ -64,7 +65,7 @@ export class MapView {
   private travel: Tick | null = null;
   private goal = this.camera.look();
   private covered: Rect[] = [];
-  /** How far the article reaches into a wide window from the left. */
+  /** How far an article, or a card in its place, reaches into a wide window from the left. */
   private beside = 0;
   private lastChange = 0;
   private restless = false;
@@ -194,8 +195,8 @@ export class MapView {
         x1: box.right - frame.left,
         y1: box.bottom - frame.top,
       }));
-    const article = byId("article");
-    this.beside = !article.hidden && frame.width > WIDE ? article.getBoundingClientRect().right - frame.left : 0;
+    const article = document.querySelector(".article:not([hidden])");
+    this.beside = article && frame.width > WIDE ? article.getBoundingClientRect().right - frame.left : 0;
     this.frames.request();
   }
 
@@ -322,11 +323,12 @@ export class MapView {
 
   /** Names stand neither under a card nor on a mark. */
   private obstacles(): Rect[] {
-    const { asked, answers, hits, kin } = this.marks;
+    const { asked, answers, hits, kin, placed } = this.marks;
     const places: Place[] = answers.map(({ question }) => question);
     if (asked) places.push(asked);
     if (hits.length < MANY_HITS) places.push(...hits);
     if (kin) places.push(...kin.to);
+    if (placed) places.push(placed, ...placed.to);
     return [...this.covered, ...places.map((place) => markRect(this.camera, place))];
   }
 }

@@ -20,11 +20,14 @@ export interface Marks {
   threads: { from: Place; to: readonly Place[] } | null;
   /** From the chosen article to its nearest in meaning, and whether these are its nearest on the map, too. */
   kin: { from: Place; to: readonly (Place & { kept: boolean })[] } | null;
+  /** A reader's text: where it belongs, how far its nearest articles lie apart, and these. */
+  placed: (Place & { spread: number; to: readonly Place[] }) | null;
   answers: readonly Answer[];
 }
 
 const TAU = Math.PI * 2;
 const FULL_SIZE_AT = 2400;
+const PIN = 10;
 
 type Ink = CanvasRenderingContext2D;
 
@@ -52,6 +55,12 @@ export class MarkerLayer {
     for (const hit of marks.hits) pen.hit(...at(hit));
     for (const end of marks.threads?.to ?? []) pen.thread(at(marks.threads?.from ?? end), at(end));
     for (const end of marks.kin?.to ?? []) pen.thread(at(marks.kin?.from ?? end), at(end), end.kept);
+    if (marks.placed) {
+      const { placed } = marks;
+      pen.circleAround(...at(placed), placed.spread * camera.scale);
+      for (const end of placed.to) pen.thread(at(placed), at(end), true);
+      pen.pin(...at(placed));
+    }
     for (const answer of marks.answers) pen.answer(answer, ...at(answer.question));
     if (marks.asked) pen.triangle(...at(marks.asked));
     if (marks.hovered) pen.ring(...at(marks.hovered), 7, 1.5);
@@ -137,6 +146,33 @@ class Pen {
     this.circle(x1, y1, 3.2);
     this.fill(full ? this.dark : this.paper);
     this.stroke(this.dark, 1.5);
+  }
+
+  /** How uncertain a place is: a wash with a broken edge. */
+  circleAround(x: number, y: number, radius: number): void {
+    const { ink } = this;
+    this.circle(x, y, Math.max(radius, PIN));
+    ink.globalAlpha = 0.14;
+    this.fill(this.accent);
+    ink.globalAlpha = 1;
+    this.stroke(this.paper, 3);
+    ink.setLineDash([6, 5]);
+    this.stroke(this.accent, 1.5);
+    ink.setLineDash([]);
+  }
+
+  /** A pin whose point stands where a text belongs. */
+  pin(x: number, y: number): void {
+    const { ink } = this;
+    ink.beginPath();
+    ink.moveTo(x, y);
+    ink.bezierCurveTo(x - 0.5 * PIN, y - 0.8 * PIN, x - PIN, y - 1.2 * PIN, x - PIN, y - 1.8 * PIN);
+    ink.arc(x, y - 1.8 * PIN, PIN, Math.PI, 0);
+    ink.bezierCurveTo(x + PIN, y - 1.2 * PIN, x + 0.5 * PIN, y - 0.8 * PIN, x, y);
+    this.stroke(this.paper, 4);
+    this.fill(this.accent);
+    this.circle(x, y - 1.8 * PIN, PIN * 0.38);
+    this.fill(this.paper);
   }
 
   /** The surveyor's triangle: where the present question stands. */

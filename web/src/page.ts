@@ -1,6 +1,7 @@
 /** What the parts of the page tell each other. */
 
 import { browserStorage, type Answers } from "./answers";
+import { Api, type Placement } from "./api";
 import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
 import { byId, formatCount } from "./dom";
@@ -13,6 +14,7 @@ import { MapView } from "./map-view";
 import type { Box, Question } from "./payload";
 import { Picker } from "./picker";
 import { keepPicture } from "./picture";
+import { boxAround, PlacePanel } from "./place-panel";
 import { QuizCard } from "./quiz";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
@@ -36,7 +38,9 @@ export class Page {
   private readonly answers: Answers;
   private readonly panel: ArticlePanel;
   private readonly card: HoverCard;
+  private readonly api = new Api(() => this.serverChanged());
   private readonly searchBox: SearchBox;
+  private readonly placePanel: PlacePanel;
   private readonly survey: Survey | null;
   private readonly surveyPanel: SurveyPanel | null;
   private readonly heat: Heat | null;
@@ -72,6 +76,7 @@ export class Page {
     startTrust(map, (on) => this.view.setDistrust(on));
     const search = new TitleSearch(titles);
     this.searchBox = this.makeSearch(search);
+    this.placePanel = this.makePlacePanel();
     this.quiz = this.survey ? this.makeQuiz(this.survey) : null;
     this.surveyPanel = this.survey ? this.makeSurveyPanel(this.survey) : null;
     byId("legend").hidden = this.quiz === null;
@@ -84,6 +89,7 @@ export class Page {
     this.view.fit(this.region, false);
     this.view.raiseLand(this.picker, () => search.prepare());
     this.openHook();
+    void this.api.start();
   }
 
   private makeView(): MapView {
@@ -106,7 +112,7 @@ export class Page {
   }
 
   private makeSearch(search: TitleSearch): SearchBox {
-    return new SearchBox(search, this.library.titles, {
+    return new SearchBox(search, this.library.titles, this.api, {
       found: (all) => {
         this.hits = all.length;
         this.view.mark({ hits: all.slice(0, MOST_HIT_MARKS).map((index) => placeOf(this.library, index)) });
@@ -114,6 +120,34 @@ export class Page {
       choose: (index) => this.open(index, true),
       leave: () => this.mapNode.focus(),
     });
+  }
+
+  private makePlacePanel(): PlacePanel {
+    return new PlacePanel(this.api, this.library.titles, {
+      open: () => {
+        this.surveyPanel?.hide();
+        this.panel.close();
+        this.view.measure();
+      },
+      closed: () => this.view.measure(),
+      placed: (found) => this.showPlaced(found),
+      read: (index) => this.open(index, true),
+    });
+  }
+
+  /** Show where a text belongs, how far its nearest articles lie apart, and these. */
+  private showPlaced(found: Placement | null): void {
+    this.view.measure();
+    if (!found) return this.view.mark({ placed: null });
+    const { x, y, spread } = found;
+    const to = found.neighbours.map(({ row }) => placeOf(this.library, row));
+    this.view.mark({ placed: { x, y, spread, to } });
+    this.view.fit(boxAround(found, to));
+  }
+
+  private serverChanged(): void {
+    this.searchBox.serverChanged();
+    this.placePanel.serverChanged();
   }
 
   private makeQuiz(survey: Survey): QuizCard {
@@ -162,6 +196,7 @@ export class Page {
     return new SurveyPanel(survey, this.answers, this.questions, this.library.titles, {
       open: () => {
         this.panel.close();
+        this.placePanel.hide();
         this.view.measure();
       },
       closed: () => this.view.measure(),
@@ -245,6 +280,7 @@ export class Page {
     this.lastOpened = this.quiz?.current ?? null;
     this.showCard(null);
     this.surveyPanel?.hide();
+    this.placePanel.hide();
     this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
     this.view.measure();
@@ -287,6 +323,7 @@ export class Page {
     if (this.tour.end()) return;
     this.openLegend(false);
     this.surveyPanel?.close();
+    this.placePanel.close();
     this.panel.close();
   }
 
@@ -332,6 +369,7 @@ export class Page {
   private pageKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target instanceof HTMLInputElement && event.target.type !== "checkbox") return;
+    if (event.target instanceof HTMLTextAreaElement) return;
     if (event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, .map"))
       return;
     const actions: Record<string, () => void> = {
@@ -373,6 +411,8 @@ export class Page {
       question: this.quiz?.current?.id ?? null,
       hits: this.hits,
       article: this.panel.index,
+      server: { finds: this.api.finds, places: this.api.places },
+      placed: this.view.marks.placed,
       kin: this.view.marks.kin?.to.map(({ kept }) => kept) ?? null,
       view: { ...this.view.camera.look(), width: this.view.camera.width, height: this.view.camera.height },
       labels: this.view.names(),

@@ -40,5 +40,9 @@ Padding = Annotated[float, typer.Option(min=0, max=10, help="Padding of the ques
 Seed = Annotated[int, typer.Option(min=0, help="The seed of the layout.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Full = Annotated[bool, typer.Option(help="Read and digest every byte.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="The port on localhost.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port, or the first free one after it.")]
+Host = Annotated[
+    str, typer.Option(help="An address of this machine, or 0.0.0.0 for all; others need the link's token.")
+]
+ModelPlaces = Annotated[list[str], typer.Option("--model-at", help="Where a model is that the catalogue lacks.")]
 Serve = Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the page when it is built.")]

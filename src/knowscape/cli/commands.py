@@ -1,6 +1,7 @@
 """The commands."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +16,11 @@ from knowscape.cli.app import (
     Column,
     CorpusPath,
     Device,
+    Host,
     Json,
     Limit,
     MaxQuestions,
+    ModelPlaces,
     Models,
     On,
     Out,
@@ -158,9 +161,14 @@ def page(atlas: AtlasPath, json: Json = False) -> None:
 
 
 @app.command()
-def serve(atlas: AtlasPath, port: Port = 8000) -> None:
-    """Serve an atlas's page, and searches of its articles, on localhost."""
-    _serve(atlas, port)
+def serve(
+    atlas: AtlasPath,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    model_at: ModelPlaces = [],  # noqa: B006 - typer reads it, nobody changes it
+) -> None:
+    """Serve an atlas's page, and searches of its articles and places on its map, on localhost."""
+    _serve(atlas, port, host, model_at)
 
 
 @app.command()
@@ -250,17 +258,17 @@ def _quality(made: Any, json: bool) -> dict[str, Any]:
     return {**made.quality.words(), "least kept, of the 10 nearest": regions}
 
 
-def _serve(atlas: Path, port: int) -> None:
+def _serve(atlas: Path, port: int, host: str = "127.0.0.1", models: Sequence[str] = ()) -> None:
     from knowscape.errors import UsageError
-    from knowscape.page.search import SearchService
+    from knowscape.page.api import Api
     from knowscape.page.server import serve as serve_page
 
     opened = _open(atlas)
     folder = opened.folder.page()
     if not (folder / "index.html").is_file():
         raise UsageError(f"{atlas} has no page yet. Make it with: knowscape page {atlas}")
-    search = SearchService(opened, lambda line: sys.stderr.write(f"{line}\n"))
-    serve_page(folder, port=port, search=search, open_browser=sys.stdout.isatty())
+    api = Api(opened, models=models, say=lambda line: sys.stderr.write(f"{line}\n"))
+    serve_page(folder, host=host, port=port, api=api, open_browser=sys.stdout.isatty())
 
 
 def read(corpus: str, limit: int | None, reader: str | None, **columns: str | None) -> Any:

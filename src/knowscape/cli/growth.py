@@ -85,7 +85,7 @@ def place(atlas: AtlasPath, text: Text, model: Whose = None, where: Where = None
     """Say where a text belongs on the map, and how sure that is; exit code 1 where it belongs nowhere."""
     from knowscape.atlas import open_atlas
 
-    found = open_atlas(atlas).place(text, model=model, where=where)
+    found = open_atlas(atlas).place(text, model=model, models=[where] if where else [])
     if json:
         show(found.to_json(), as_json=True)
     else:

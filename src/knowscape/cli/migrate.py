@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from knowscape.cli.app import AtlasPath, Device, Json, app
+from knowscape.cli.app import AtlasPath, Device, Json, ModelPlaces, app
 from knowscape.cli.output import show, table
-from knowscape.cli.search import Alias, ModelPlaces
+from knowscape.cli.search import Alias
 
 __all__: list[str] = []
 

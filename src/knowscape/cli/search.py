@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from knowscape.cli.app import AtlasPath, Device, Json, app
+from knowscape.cli.app import AtlasPath, Device, Json, ModelPlaces, app
 from knowscape.cli.output import show
 
-__all__ = ["Alias", "ModelPlaces", "index_options"]
+__all__ = ["Alias", "index_options"]
 
 _WIDTH, _BEFORE = 240, 60
 
@@ -17,7 +17,6 @@ QueryText = Annotated[str, typer.Argument(metavar="QUERY", help='Words, "a phras
 Count = Annotated[int, typer.Option("-k", min=1, max=1000, help="So many hits at most.")]
 Mode = Annotated[str, typer.Option(help="hybrid, dense (by meaning) or lexical (by words).")]
 Filters = Annotated[list[str], typer.Option("--filter", help='On metadata: "year >= 2000"; as often as you like.')]
-ModelPlaces = Annotated[list[str], typer.Option("--model-at", help="Where a model is that the catalogue lacks.")]
 Whose = Annotated[str | None, typer.Option(help="Whose vectors; the last model's by default.")]
 Alias = Annotated[
     str | None, typer.Option("--index", metavar="ALIAS", help="An index on the OpenSearch server of OPENSEARCH_URL.")

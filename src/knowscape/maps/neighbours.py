@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from knowscape.store.matrix import matrix_from, to_column
 
-__all__ = ["NeighbourGraph", "nearest", "neighbour_graph", "unit_rows", "without_own"]
+__all__ = ["Nearest", "NeighbourGraph", "nearest", "neighbour_graph", "unit_rows", "without_own"]
 
 NEIGHBOURS = 50
 # Above this many rows the exact search costs more than the rest of the map.
@@ -63,16 +63,26 @@ def neighbour_graph(vectors: NDArray[np.float32], k: int = NEIGHBOURS) -> Neighb
     return NeighbourGraph(indices.astype(np.int32), similarities)
 
 
+class Nearest:
+    """The rows of `vectors` float32[n, d], ready to be compared with one query after the other; it holds a copy."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        import faiss
+
+        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        self._index.add(unit_rows(vectors))
+
+    def find(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return indices int32[q, k] and cosines float32[q, k] of the k rows, or all n, nearest to each query."""
+        similarities, indices = self._index.search(unit_rows(queries), min(k, self._index.ntotal))
+        return indices.astype(np.int32), similarities
+
+
 def nearest(
     vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return indices int32[q, k] and cosines float32[q, k] of the rows of `vectors` nearest to each query."""
-    import faiss
-
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(unit_rows(vectors))
-    similarities, indices = index.search(unit_rows(queries), min(k, len(vectors)))
-    return indices.astype(np.int32), similarities
+    return Nearest(vectors).find(queries, k)
 
 
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

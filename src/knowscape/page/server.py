@@ -1,117 +1,156 @@
-"""The page on localhost: static files, a strict policy, and no other host's requests."""
+"""The page and its API over HTTP: for this machine alone, unless another host is named, which asks for a token."""
 
+import errno
+import secrets
+import signal
 import socket
 import sys
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from knowscape.errors import UsageError
-from knowscape.page.search import SearchService
+from knowscape.page.api import Api
+from knowscape.page.app import create_app
+from knowscape.page.entrance import ENTER
+from knowscape.page.guard import HEAD, LOCAL, Access
+from knowscape.page.limits import Limits
+from knowscape.page.patience import patient
 
-__all__ = ["create_app", "listen", "serve"]
+__all__ = ["access_for", "create_app", "listen", "make_server", "serve"]
 
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_LOCALHOST, _EVERYWHERE = "127.0.0.1", ("0.0.0.0", "::")
 _PORTS_TRIED = 20
+_TERMINATED = 143
+_TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
-def create_app(folder: Path, *, port: int, search: SearchService | None = None) -> Any:
-    """Return the ASGI application that serves `folder`, and answers searches, to this machine alone, on `port`."""
-    from starlette.applications import Starlette
-    from starlette.concurrency import run_in_threadpool
-    from starlette.middleware.gzip import GZipMiddleware
-    from starlette.responses import JSONResponse, PlainTextResponse
-    from starlette.routing import Mount, Route
-    from starlette.staticfiles import StaticFiles
+def serve(
+    folder: Path,
+    *,
+    host: str = _LOCALHOST,
+    port: int,
+    api: Api | None = None,
+    limits: Limits = Limits(),
+    open_browser: bool = False,
+) -> None:
+    """Serve `folder`, and what `api` answers, until interrupted, on the first free port from `port` on.
 
-    hosts = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", "[::1]")}
-    origins = {f"http://{host}" for host in hosts}
-
-    async def health(request: Any) -> Any:
-        return JSONResponse({"status": "ok", "search": search.state if search else "none"})
-
-    async def find(request: Any) -> Any:
-        if search is None or search.state != "ready":
-            why = search.reason or "The index is being made." if search else "This server has no index."
-            return JSONResponse({"error": why}, 503, headers={"Retry-After": "5"})
-        asked = {name: request.query_params.getlist(name) for name in request.query_params}
-        try:
-            return JSONResponse(await run_in_threadpool(search.answer, asked))
-        except UsageError as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    routes = [
-        Route("/healthz", health), Route("/api/search", find), Mount("/", StaticFiles(directory=folder, html=True))
-    ]  # fmt: skip
-    files = Starlette(routes=routes)
-    served = GZipMiddleware(files, minimum_size=1024)
-
-    async def guarded(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await files(scope, receive, send)
-            return
-        asked = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-
-        async def send_with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    *((k.encode(), v.encode()) for k, v in _HEADERS.items()),
-                ]
-            await send(message)
-
-        refusal = None
-        if asked.get("host") not in hosts:
-            refusal = PlainTextResponse("This server answers to localhost only.", 421)
-        elif asked.get("origin", next(iter(origins))) not in origins:
-            refusal = PlainTextResponse("Requests of other origins are refused.", 403)
-        elif scope["method"] not in {"GET", "HEAD"}:
-            refusal = PlainTextResponse("Accepted: GET, HEAD.", 405)
-        await (refusal or served)(scope, receive, send_with_headers)
-
-    return guarded
-
-
-def serve(folder: Path, *, port: int, search: SearchService | None = None, open_browser: bool = False) -> None:
-    """Serve `folder`, and searches, on localhost until interrupted, on the first free port from `port` on."""
+    Beyond this machine a token is asked for, which only the link that is printed holds.  Raises UsageError where
+    `host` is no address of this machine, or every port is taken.
+    """
     import webbrowser
 
+    listener, chosen = listen(port, host)
+    access = access_for(listener, host)
+    address = f"http://{_name(listener, host)}:{chosen}/"
+    _say(address, chosen, access)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        if api is not None:
+            api.start()
+        if open_browser and access.token is None:
+            webbrowser.open(address)
+        app = create_app(folder, port=chosen, api=api, access=access, limits=limits)
+        make_server(app, limits).run(sockets=[listener])
+    finally:
+        if api is not None:
+            api.stop()
+        signal.signal(signal.SIGTERM, before)
+        listener.close()
+
+
+def make_server(app: Any, limits: Limits = Limits()) -> Any:
+    """Return the uvicorn server of an application, which keeps the limits that concern connections."""
     import uvicorn
 
-    listener, chosen = listen(port)
-    address = f"http://localhost:{chosen}/"
-    sys.stderr.write(f"The map is at {address} (Ctrl-C stops it)\n")
-    sys.stderr.flush()
-    if search is not None:
-        search.start()
-    if open_browser:
-        webbrowser.open(address)
-    config = uvicorn.Config(create_app(folder, port=chosen, search=search), log_level="warning", access_log=False)
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        if search is not None:
-            search.stop()
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=patient(limits),
+            ws="none",
+            lifespan="off",
+            # An address that a proxy claims is one that anybody can claim.
+            proxy_headers=False,
+            server_header=False,
+            log_level="error",
+            access_log=False,
+            limit_concurrency=limits.connections,
+            timeout_graceful_shutdown=limits.stopping,
+            h11_max_incomplete_event_size=HEAD,
+        )
+    )
 
 
-def listen(port: int) -> tuple[socket.socket, int]:
-    """Return a socket that listens on localhost at `port` or the next free one, and the port it got."""
+def listen(port: int, host: str = _LOCALHOST) -> tuple[socket.socket, int]:
+    """Return a socket that listens on `host` at `port` or the next free one, and the port it got."""
+    family, address = _address(host)
     for candidate in range(port, min(port + _PORTS_TRIED, 65536)):
-        listener = socket.socket()
+        listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", candidate))
+            listener.bind((address, candidate))
             listener.listen()
-        except OSError:
+        except OSError as error:
             listener.close()
-            continue
+            if error.errno in _TAKEN:
+                continue
+            raise _no_host(host, error) from error
         return listener, candidate
     raise UsageError(f"The ports {port} to {port + _PORTS_TRIED - 1} are all taken. Choose another with --port.")
+
+
+def access_for(listener: socket.socket, host: str) -> Access:
+    """Return who is let in where a socket listens: on this machine everybody, beyond it who has a new token."""
+    bound = listener.getsockname()[0]
+    if ip_address(bound).is_loopback:
+        return Access()
+    own = socket.gethostname().lower()
+    names = LOCAL | {_bracketed(bound), host.lower(), own, f"{own}.local"}
+    return Access(names, numbers=bound in _EVERYWHERE, token=secrets.token_urlsafe(32))
+
+
+def _address(host: str) -> tuple[socket.AddressFamily, str]:
+    """Return family and address of a host's name, of version 4 where it has one."""
+    try:
+        found = socket.getaddrinfo(host or " ", None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _no_host(host, error) from error
+    family, _, _, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return family, str(where[0])
+
+
+def _no_host(host: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"This machine is not {host!r}: {error}. Accepted: localhost, an address or name of this machine, "
+        "or 0.0.0.0 for all its addresses."
+    )
+
+
+def _name(listener: socket.socket, host: str) -> str:
+    """Return by which name others reach the socket: where it listens to all addresses, the one towards the network."""
+    bound = listener.getsockname()[0]
+    if ip_address(bound).is_loopback:
+        return "localhost" if bound == _LOCALHOST else _bracketed(bound)
+    if bound not in _EVERYWHERE:
+        return host if host != bound else _bracketed(bound)
+    with suppress(OSError), socket.socket(listener.family, socket.SOCK_DGRAM) as towards:
+        towards.connect(("192.0.2.1" if listener.family == socket.AF_INET else "2001:db8::1", 9))  # nothing is sent
+        return _bracketed(towards.getsockname()[0])
+    return socket.gethostname()
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _say(address: str, port: int, access: Access) -> None:
+    link = address if access.token is None else f"{address.removesuffix('/')}{ENTER}#{access.token}"
+    sys.stderr.write(f"The map is at {link} (Ctrl-C stops it)\n")
+    if access.token is not None:
+        sys.stderr.write(
+            "Who has this link reads all articles; what is sent is not encrypted. In a network that you do not trust, "
+            f"serve on localhost, and reach it by: ssh -L {port}:localhost:{port} HOST\n"
+        )
+    sys.stderr.flush()
