@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from knowscape.errors import UsageError
+from knowscape.page.policy import OWN_FILES
 from knowscape.page.search import SearchService
 
 __all__ = ["create_app", "listen", "serve"]
 
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{OWN_FILES}; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
