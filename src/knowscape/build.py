@@ -272,9 +272,7 @@ def make_neighbours(
     return graph
 
 
-def make_page(
-    atlas: Atlas, *, model: str | None = None, out: Path | None = None, progress: Progress = SILENT
-) -> Path:
+def make_page(atlas: Atlas, *, model: str | None = None, out: Path | None = None, progress: Progress = SILENT) -> Path:
     """Write the page of the atlas's map and return its folder; UsageError where that has three dimensions.
 
     `out` is the folder, by default the atlas's own.

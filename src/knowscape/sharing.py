@@ -76,4 +76,4 @@ def _may_be_replaced(out: Path) -> bool:
     """Return whether nothing but a page would be lost."""
     if not out.exists():
         return True
-    return out.is_dir() and ((out / "files.json").is_file() and (out / "data").is_dir() or not any(out.iterdir()))
+    return out.is_dir() and (((out / "files.json").is_file() and (out / "data").is_dir()) or not any(out.iterdir()))

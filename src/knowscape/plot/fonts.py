@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,16 +36,17 @@ _OTHERS = (
 
 
 @contextmanager
-def typeface(letters: str) -> Iterator[tuple[dict[str, list[str]], dict[str, bytes]]]:
+def typeface(letters: Mapping[str, str]) -> Iterator[tuple[dict[str, list[str]], dict[str, bytes]]]:
     """Yield the families of each face, by its name, as matplotlib takes them, and the fonts' bytes by family.
 
-    They are known to matplotlib within the block.  MissingExtraError without the extra `plot`.
+    `letters` are those that each face has to have.  The fonts are known to matplotlib within the block.
+    MissingExtraError without the extra `plot`.
     """
     try:
         from matplotlib.font_manager import fontManager
     except ImportError as error:
         raise MissingExtraError("A picture", "plot") from error
-    fonts = {name: font for face in FACES for name, font in _cuts(face, letters)}
+    fonts = {name: font for face in FACES for name, font in _cuts(face, letters.get(face.name, ""))}
     known, before = {entry.name for entry in fontManager.ttflist}, list(fontManager.ttflist)
     others = [name for name in _OTHERS if name in known]
     with tempfile.TemporaryDirectory(prefix="knowscape-") as folder:
@@ -63,16 +64,18 @@ def _cuts(face: Face, letters: str) -> Iterator[tuple[str, bytes]]:
     """Yield a face's fonts, one for each of the page's files that has some of the letters, with their families."""
     files = sorted((Path(__file__).parents[1] / "page" / "dist" / "assets").glob("source-serif-4-*.woff2"))
     if not files:
-        raise KnowscapeError("This installation lacks its typeface. Install again with: pip install --force-reinstall knowscape")
+        raise KnowscapeError("This installation lacks its typeface. Type: pip install --force-reinstall knowscape")
+    codes = set(map(ord, letters))
     for path in sorted(files, key=lambda path: len(path.name)):  # Latin, then Latin extended
         name = face.name if "-ext-" not in path.name else f"{face.name} Extended"
-        font = _cut(path, face, letters, name)
-        if font is not None:
+        font, found = _cut(path, face, codes, name) if codes else (b"", set())
+        codes -= found
+        if found:
             yield name, font
 
 
-def _cut(path: Path, face: Face, letters: str, name: str) -> bytes | None:
-    """Return a TrueType font of these letters, or None where the file has none of them."""
+def _cut(path: Path, face: Face, codes: set[int], name: str) -> tuple[bytes, set[int]]:
+    """Return a TrueType font of those of these characters that the file has, and which these are."""
     try:
         from fontTools.subset import Options, Subsetter
         from fontTools.ttLib import TTFont
@@ -81,11 +84,13 @@ def _cut(path: Path, face: Face, letters: str, name: str) -> bytes | None:
         font: Any = TTFont(path, recalcTimestamp=False)
     except ImportError as error:  # woff2 is packed with brotli
         raise MissingExtraError("A picture", "plot") from error
-    codes = set(map(ord, letters)) & set(font.getBestCmap())
-    if not codes:
-        return None
-    subsetter = Subsetter(Options(layout_features=["kern", "mark"], notdef_outline=True, name_IDs=["*"]))
-    subsetter.populate(unicodes=codes)
+    found = codes & set(font.getBestCmap())
+    if not found:
+        return b"", found
+    options = Options(layout_features=["kern", "mark"], notdef_outline=True, name_IDs=["*"])
+    options.drop_tables += ["GSUB", "BASE"]  # what else they do no name needs
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=found)
     subsetter.subset(font)
     font = instantiateVariableFont(font, {"wght": face.weight, "opsz": face.optical}, inplace=True)
     for record in list(font["name"].names):
@@ -94,4 +99,4 @@ def _cut(path: Path, face: Face, letters: str, name: str) -> bytes | None:
     font["OS/2"].usWeightClass, font.flavor = 400, None
     content = io.BytesIO()
     font.save(content)
-    return content.getvalue()
+    return content.getvalue(), found

@@ -7,8 +7,8 @@ from knowscape.plot.names import Name
 
 __all__ = ["Lettering"]
 
-# How far the halo reaches, in type sizes, and how dense it is.
-_HALO, _DENSE = 0.17, 0.72
+# How far the halo reaches, in type sizes, and how dense it is: it fades.
+_HALO = ((0.24, 0.16), (0.17, 0.24), (0.1, 0.5))
 
 
 class Lettering:
@@ -29,7 +29,9 @@ class Lettering:
         width: float = text_to_path.get_text_width_height_descent(text, self._properties(face, size), ismath=False)[0]
         return width
 
-    def write(self, text: str, x: float, y: float, *, face: str, size: float, alpha: float = 1.0, gid: str = "") -> None:
+    def write(
+        self, text: str, x: float, y: float, *, face: str, size: float, alpha: float = 1.0, gid: str = ""
+    ) -> None:
         """Write a text from `x` on, on the base line `y`; dollars and backslashes are letters like others."""
         self._figure.text(
             x, y, text, transform=self._paper, fontproperties=self._properties(face, size), color=self._ink,
@@ -61,16 +63,22 @@ class Lettering:
         from matplotlib.textpath import TextPath
 
         letters = [
-            TextPath((line.x + self._start(name, line.text, place), line.y), letter, prop=self._properties(name.face, name.size))
+            TextPath(
+                (line.x + self._start(name, line.text, place), line.y),
+                letter,
+                prop=self._properties(name.face, name.size),
+            )
             for line in name.lines
             for place, letter in enumerate(line.text)
             if not letter.isspace()
         ]
-        halo = PathPatch(
-            Path.make_compound_path(*letters), facecolor="none", edgecolor=self._halo, linewidth=2 * _HALO * name.size,
-            joinstyle="round", capstyle="round", alpha=_DENSE, transform=self._paper, zorder=4,
-        )  # fmt: skip
-        self._figure.add_artist(halo)
+        outline = Path.make_compound_path(*letters)
+        for reach, dense in _HALO:
+            halo = PathPatch(
+                outline, facecolor="none", edgecolor=self._halo, linewidth=2 * reach * name.size, joinstyle="round",
+                capstyle="round", alpha=dense, transform=self._paper, zorder=4,
+            )  # fmt: skip
+            self._figure.add_artist(halo)
 
     def _properties(self, face: str, size: float) -> Any:
         from matplotlib.font_manager import FontProperties

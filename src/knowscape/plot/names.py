@@ -15,9 +15,11 @@ __all__ = ["Line", "Name", "Rect", "overlap", "place_names", "wrapped"]
 Measure = Callable[[str, str, float], float]
 Rect = tuple[float, float, float, float]
 # Names keep so far from each other, in points on a picture of 180 mm.
-_GAP = 3.2
+_GAP = 4.5
 # Where a name may stand, in its own widths and heights away from the middle of its region.
 _ASIDE = [(x, y) for y in (0, 0.6, -0.6, 1.2, -1.2, 1.9, -1.9) for x in (0, -0.25, 0.25, -0.5, 0.5)]
+# What it costs to stand on points of other regions only, in the region's own reach; on none is a share of that.
+_COST_OF_OTHERS, _EMPTY = 2.0, 0.3
 # So many points tell which of other regions a name would cover.
 _SAMPLE = 20_000
 # The height of capitals, and how far letters go below the line, in the type's size.
@@ -26,25 +28,34 @@ _CAPITALS, _BELOW = 0.67, 0.23
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the names of a level are set: `tracking` is added after each letter, `widest` a line, both in type sizes."""
+    """How the names of a level are set: `tracking` is added after each letter, `widest` a line, both in type sizes.
+
+    The size is for up to `full` names in the level; more are set smaller.  A name that `spreads` is spaced out over its
+    region.
+    """
 
     face: str
     size: float
+    full: int
     tracking: float
     upper: bool
     widest: float
     lead: float
+    spreads: bool = False
 
 
 # On a picture of 180 mm, in points.
 _STYLES = (
-    Style("Knowscape Name", 10.2, 0.2, upper=True, widest=15, lead=1.32),
-    Style("Knowscape Text", 7.9, 0.006, upper=False, widest=12, lead=1.12),
-    Style("Knowscape Text", 5.5, 0.1, upper=True, widest=14, lead=1.22),
-    Style("Knowscape Text", 5.9, 0.006, upper=False, widest=12, lead=1.12),
+    Style("Knowscape Name", 10.2, 10, 0.2, upper=True, widest=15, lead=1.32, spreads=True),
+    Style("Knowscape Text", 7.9, 26, 0.0, upper=False, widest=12, lead=1.12),
+    Style("Knowscape Text", 5.5, 70, 0.1, upper=True, widest=14, lead=1.22),
+    Style("Knowscape Text", 5.9, 200, 0.0, upper=False, widest=12, lead=1.12),
 )
+_SHRINK, _LEAST_SHRUNK = 0.2, 0.72
 # Wide regions have their names spaced out, up to so much, to this share of the region's width.
-_MOST_TRACKING, _SHARE_OF_WIDTH = 0.42, 0.62
+_MOST_TRACKING, _SHARE_OF_WIDTH = 0.4, 0.66
+# A line is as wide as its region, but so many type sizes at the least.
+_LEAST_WIDE = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,6 @@ class Name:
     """A name as it is set: type size in points, tracking in type sizes; `box` is all that it covers."""
 
     text: str
-    level: int
     face: str
     size: float
     tracking: float
@@ -87,22 +97,24 @@ def place_names(
     """
     placed: list[Name] = []
     step = max(1, len(points) // _SAMPLE)
+    some = points[::step]
     for level, regions in enumerate(levels):
         style, own = _STYLES[min(level, len(_STYLES) - 1)], membership[:, level]
-        style = replace(style, size=style.size * unit)
+        crowded = min(max((style.full / max(len(regions), 1)) ** _SHRINK, _LEAST_SHRUNK), 1.0)
+        style = replace(style, size=style.size * unit * crowded)
         most = max((region.support for region in regions), default=1)
         for number in sorted(range(len(regions)), key=lambda number: (-regions[number].support, number)):
             size = style.size * (0.84 + 0.34 * np.sqrt(regions[number].support / most))
-            mine = points[own == number]
-            name = _set(one_line(regions[number].label), level, replace(style, size=size), mine, measure)
+            mine, foreign = points[own == number], some[own[::step] != number]
+            name = _set(one_line(regions[number].label), replace(style, size=size), mine, measure=measure)
             obstacles = [*taken, *(other.box for other in placed)]
-            at = _best_place(name, mine, (points[::step], own[::step] != number), frame=frame, obstacles=obstacles, gap=_GAP * unit)
+            at = _best_place(name, mine, (some, foreign), frame=frame, obstacles=obstacles, gap=_GAP * unit)
             if at is not None:
                 placed.append(_moved(name, *at))
     return placed
 
 
-def _set(text: str, level: int, style: Style, mine: NDArray[np.float64], measure: Measure) -> Name:
+def _set(text: str, style: Style, mine: NDArray[np.float64], *, measure: Measure) -> Name:
     """Return a name set around (0, 0)."""
     shown = text.upper() if style.upper else text
     tracking = style.tracking if _may_be_tracked(shown) else 0.0
@@ -110,16 +122,18 @@ def _set(text: str, level: int, style: Style, mine: NDArray[np.float64], measure
     def width(line: str, tracking: float = tracking) -> float:
         return measure(line, style.face, style.size) + tracking * style.size * (len(line) - 1)
 
-    lines = wrapped(shown, style.widest * style.size, width)
-    if level == 0 and tracking:
-        tracking = _spaced(lines, style, float(np.ptp(np.quantile(mine[:, 0], [0.1, 0.9]))), width)
+    wide = float(np.ptp(np.quantile(mine[:, 0], [0.1, 0.9])))
+    lines = wrapped(shown, float(np.clip(wide, _LEAST_WIDE * style.size, style.widest * style.size)), width)
+    if style.spreads and tracking:
+        tracking = _spaced(lines, style, wide, width)
     widths = [width(line, tracking) for line in lines]
     step, below = style.lead * style.size, 0.0 if style.upper else _BELOW * style.size
     height = (len(lines) - 1) * step + _CAPITALS * style.size
     top = height / 2 - _CAPITALS * style.size
-    set_lines = tuple(Line(line, -wide / 2, top - n * step) for n, (line, wide) in enumerate(zip(lines, widths, strict=True)))
+    across = zip(lines, widths, strict=True)
+    set_lines = tuple(Line(line, -wide / 2, top - n * step) for n, (line, wide) in enumerate(across))
     box = (-max(widths) / 2, -height / 2 - below, max(widths) / 2, height / 2)
-    return Name(text, level, style.face, style.size, tracking, set_lines, box)
+    return Name(text, style.face, style.size, tracking, set_lines, box)
 
 
 def _spaced(lines: Sequence[str], style: Style, wide: float, width: Callable[..., float]) -> float:
@@ -132,39 +146,42 @@ def _spaced(lines: Sequence[str], style: Style, wide: float, width: Callable[...
 def _may_be_tracked(text: str) -> bool:
     """Return whether letters may be moved apart: not where they join, or stand over each other."""
     return not any(
-        unicodedata.category(letter).startswith("M") or unicodedata.bidirectional(letter) in ("R", "AL") for letter in text
+        unicodedata.category(letter).startswith("M") or unicodedata.bidirectional(letter) in ("R", "AL")
+        for letter in text
     )
 
 
 def _best_place(
     name: Name,
     mine: NDArray[np.float64],
-    others: tuple[NDArray[np.float64], NDArray[np.bool_]],
+    others: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     frame: Rect,
     obstacles: Sequence[Rect],
     gap: float,
 ) -> tuple[float, float] | None:
-    """Return where the middle of a name goes, None where there is no room."""
-    points, foreign = others
+    """Return where the middle of a name goes, None where there is no room; `others` are all points, and the foreign."""
     middle, reach = np.median(mine, axis=0), max(float(np.hypot(*mine.std(axis=0))), 1e-9)
     wide, high = name.box[2] - name.box[0], name.box[3] - name.box[1]
     best, lowest = None, np.inf
     for x, y in _ASIDE:
-        at = middle[0] + x * wide, middle[1] + y * (high + gap)
+        aside = x * wide, y * (high + gap)
+        at = float(middle[0] + aside[0]), float(middle[1] + aside[1])
         box = _shifted(name.box, *at)
-        if not _inside(box, frame) or any(overlap(box, other, gap) for other in obstacles):
+        away = float(np.hypot(*aside)) / reach
+        free = _inside(box, frame) and not any(overlap(box, other, gap) for other in obstacles)
+        if not free or away >= lowest:
             continue
-        away = float(np.hypot(at[0] - middle[0], at[1] - middle[1])) / reach
-        if away >= lowest:
-            continue
-        under = (
-            (points[:, 0] > box[0]) & (points[:, 0] < box[2]) & (points[:, 1] > box[1]) & (points[:, 1] < box[3])
-        )
-        cost = away + 2.0 * float(foreign[under].mean() if under.any() else 0.3)
+        under, foreign = (_within(points, box) for points in others)
+        cost = away + _COST_OF_OTHERS * (foreign / under if under else _EMPTY)
         if cost < lowest:
             best, lowest = at, cost
     return best
+
+
+def _within(points: NDArray[np.float64], box: Rect) -> int:
+    x, y = points.T
+    return int(((x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])).sum())
 
 
 def _moved(name: Name, x: float, y: float) -> Name:
@@ -186,12 +203,23 @@ def overlap(a: Rect, b: Rect, gap: float = 0) -> bool:
 
 
 def wrapped(text: str, widest: float, width: Callable[[str], float]) -> list[str]:
-    """Return a text in as few lines as `widest` allows, three at the most, as even as possible."""
-    words = text.split()
+    """Return a text in as few lines as `widest` allows, three at the most, as even as possible; an & begins a line."""
+    words = _joined(text.split())
     count = min(int(np.ceil(width(text) / widest)), len(words), 3)
     if count <= 1:
         return [" ".join(words)]
     return min(_splits(words, count), key=lambda lines: max(map(width, lines)))
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return words, each & together with the one behind it."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] == "&":
+            found[-1] = f"& {word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _splits(words: Sequence[str], count: int) -> Iterator[list[str]]:

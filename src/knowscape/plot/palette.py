@@ -12,8 +12,8 @@ __all__ = ["DARK", "LIGHT", "Palette", "from_oklab", "rgb", "spread", "to_oklab"
 class Palette:
     """Colours as `#rrggbb`, those of `web/src/styles/base.css`.
 
-    `regions` are as far apart as could be found near seven colours of an atlas, in Oklab and for eyes that lack one kind
-    of cones as well (Machado 2009): 0.12 and 0.11 at the least, where the seven of Okabe and Ito (2008) have 0.08.
+    `regions` are as far apart as could be found near seven colours of an atlas, in Oklab, and for eyes that lack one
+    kind of cones as well (Machado 2009): 0.12 and 0.11 at the least, where the seven of Okabe and Ito (2008) have 0.08.
     `scale` runs from low to high.
     """
 

@@ -18,7 +18,7 @@ from knowscape.plot.fonts import typeface
 from knowscape.plot.land import MARGIN, Land, paint, raise_land
 from knowscape.plot.lettering import Lettering
 from knowscape.plot.names import Name, Rect, place_names
-from knowscape.plot.palette import DARK, LIGHT, Palette, spread
+from knowscape.plot.palette import DARK, LIGHT, spread
 from knowscape.plot.svg import finished
 from knowscape.progress import SILENT, Progress
 
@@ -35,11 +35,21 @@ _ROOM, _EDGE, _TITLE, _SCALE = 20.0, 9.0, 34.0, 22.0
 # The map's share of room on each side, and how much wider than high a picture may be.
 _AROUND, _WIDEST = 0.07, 1.9
 # Contours and the lines in the water, in heights of the land.
-_CONTOURS, _INDEX, _COAST, _WATER = (0.4, 0.8, 1.2, 1.6, 2.4, 2.8, 3.2, 3.6), (2.0,), (0.0,), (-1.76, -1.11, -0.6, -0.23)
+_CONTOURS, _INDEX, _COAST, _WATER = (
+    (0.4, 0.8, 1.2, 1.6, 2.4, 2.8, 3.2, 3.6),
+    (2.0,),
+    (0.0,),
+    (-1.76, -1.11, -0.6, -0.23),
+)
 _SCALE_TEXTS = ("of its ten nearest neighbours an article keeps", "none", "all")
 # So many pixels of land do for any width, since it is smooth.
 _MOST_PIXELS = 2400
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "knowscape", "pdf.fonttype": 42, "image.composite_image": False}
+_SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "knowscape",
+    "pdf.fonttype": 42,
+    "image.composite_image": False,
+}
 # The fields that tell when and by what a file was made, which would make two pictures of one map differ.
 _UNDATED: Mapping[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -95,7 +105,11 @@ def plot_map(
     if made.dims != _PLANE:
         raise UsageError(f"A picture shows a map of {_PLANE} dimensions; this one has {made.dims}.")
     drawing = _Drawing(made, options)
-    with progress.stage("Picture"), typeface(drawing.letters) as (families, fonts), warnings.catch_warnings(record=True) as said:
+    with (
+        progress.stage("Picture"),
+        typeface(drawing.letters) as (families, fonts),
+        warnings.catch_warnings(record=True) as said,
+    ):
         warnings.simplefilter("always")
         content, names = drawing.draw(form, families)
     content = finished(content, fonts) if form == "svg" else content
@@ -124,7 +138,7 @@ def _sheet(coordinates: NDArray[np.float32], options: PlotOptions) -> _Sheet:
 
 def _counts(made: KnowledgeMap) -> str:
     kept = made.quality.recall[10].mean
-    return f"{len(made.document_ids):,} articles · {kept:.0%} of their ten nearest neighbours kept"
+    return f"{len(made.document_ids):,} articles · {100 * kept:.0f} % of their ten nearest neighbours kept"
 
 
 class _Drawing:
@@ -138,10 +152,15 @@ class _Drawing:
         self._levels = made.regions.levels[: options.levels]
 
     @property
-    def letters(self) -> str:
-        """All that will be written, some of it in capitals."""
+    def letters(self) -> dict[str, str]:
+        """All that will be written, by the face that it is written in."""
         labels = "".join(one_line(region.label) for level in self._levels for region in level)
-        return "".join([self._title, _counts(self._made), *_SCALE_TEXTS, labels, labels.upper()])
+        found = dict.fromkeys(("Knowscape Name", "Knowscape Text"), labels + labels.upper())
+        if self._title:
+            found |= {"Knowscape Display": self._title, "Knowscape Caption": _counts(self._made)}
+        if self._options.colour != "region":
+            found["Knowscape Caption"] = found.get("Knowscape Caption", "") + "".join(_SCALE_TEXTS)
+        return found
 
     def draw(self, form: str, families: Mapping[str, list[str]]) -> tuple[bytes, list[str]]:
         """Return the picture, and the names on it."""
@@ -208,7 +227,7 @@ class _Drawing:
         count, unit, window = len(self._points), self._sheet.unit, self._sheet.window
         # A third of the way to the next point, where they lay evenly; neither dust nor blot.
         apart = self._sheet.width / (window[2] - window[0]) * 0.6 / np.sqrt(count)
-        size = float(np.clip(0.34 * apart, 0.42 * unit, 2.9 * unit))
+        size = float(np.clip(0.38 * apart, 0.42 * unit, 2.9 * unit))
         alpha = float(np.clip(1.35 - 0.19 * np.log10(count), 0.4, 0.9))
         order = np.random.default_rng(0).permutation(count)  # so that no region lies over another
         if self._options.colour == "region":

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 __all__ = ["finished"]
 
 _NAME = re.compile(r'(<g id="name-\d+-\d+-([\d.]+)">\s*(?:<!--.*?-->\s*)?<text style=")', re.DOTALL)
-_ELSEWHERE = "'Source Serif 4', Georgia, serif"
+# For programs that read no typeface out of an SVG.
+_ELSEWHERE = "'Source Serif 4', Georgia, 'DejaVu Serif'"
 
 
 def finished(content: bytes, fonts: Mapping[str, bytes]) -> bytes:
@@ -17,4 +18,5 @@ def finished(content: bytes, fonts: Mapping[str, bytes]) -> bytes:
         for name, font in sorted(fonts.items())
     )
     text = _NAME.sub(lambda found: f"{found[1]}letter-spacing: {found[2]}em; ", content.decode())
+    text = text.replace("'DejaVu Serif'", _ELSEWHERE)
     return text.replace("</metadata>", f"</metadata>\n <style>{faces}</style>", 1).encode()
