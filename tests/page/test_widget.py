@@ -22,7 +22,7 @@ nbclient.NotebookClient(book, timeout=200).execute()
 nbformat.write(book, sys.argv[2])
 """
 # What a notebook gives a widget: the model's values, and a place to draw in.
-HOST = """<!doctype html><div id="cell"></div><script type="module">
+HOST = """<!doctype html><link rel="icon" href="data:,"><div id="cell"></div><script type="module">
   import widget from "./widget.js";
   const state = await (await fetch("state.json")).json();
   window.sent = [];
@@ -76,8 +76,9 @@ def test_an_executed_notebook_shows_the_map_and_hears_what_is_chosen(
             lambda request: request.url.startswith((address, "data:", "about:")) or faults.append(request.url),
         )
         page.goto(address)
-        wait(lambda: len(page.frames) > 1 and page.frames[1].evaluate("window.knowscape?.state().ready"))
-        frame = page.frames[1]
+        page.wait_for_selector("iframe")
+        frame = page.query_selector("iframe").content_frame()
+        wait(lambda: frame.evaluate("window.knowscape?.state().ready"))
         assert page.query_selector("iframe").bounding_box()["height"] == 480
         frame.fill("#search", open_atlas(sample_atlas).corpus.titles[7])
         frame.press("#search", "Enter")

@@ -22,7 +22,7 @@ from knowscape.maps.regions import Region
 from knowscape.plot.land import raise_land
 from knowscape.plot.names import overlap, place_names, wrapped
 from knowscape.plot.palette import DARK, LIGHT, from_oklab, rgb, spread, to_oklab
-from knowscape.plot.picture import PlotOptions, plot_map
+from knowscape.plot.picture import FORMATS, PlotOptions, plot_map
 
 SMALL = PlotOptions(width=60, dpi=60, title="A map of “everything”")
 # How colours look to eyes that lack one kind of cones (Machado, Oliveira and Fernandes 2009), on linear RGB.
@@ -50,11 +50,20 @@ def texts(path: Path) -> list[str]:
     return [found.text or "" for found in ET.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")]
 
 
-@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
-def test_the_same_map_gives_the_same_bytes(made: KnowledgeMap, tmp_path: Path, form: str) -> None:
-    one, two = tmp_path / f"one.{form}", tmp_path / f"two.{form}"
-    assert plot_map(made, one, SMALL) == plot_map(made, two, SMALL)
-    assert one.read_bytes() == two.read_bytes()
+@pytest.fixture(scope="module")
+def pictures(made: KnowledgeMap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one picture in each format."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for form in FORMATS:
+        plot_map(made, folder / f"map.{form}", SMALL)
+    return folder
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_map_gives_the_same_bytes(made: KnowledgeMap, pictures: Path, tmp_path: Path, form: str) -> None:
+    again = tmp_path / f"again.{form}"
+    plot_map(made, again, SMALL)
+    assert again.read_bytes() == (pictures / f"map.{form}").read_bytes()
 
 
 def test_the_command_draws_a_picture_as_wide_as_asked(knowscape: Run, sample_atlas: Path, tmp_path: Path) -> None:
@@ -71,15 +80,15 @@ def test_the_command_draws_a_picture_as_wide_as_asked(knowscape: Run, sample_atl
 
 
 def test_an_svg_has_its_names_as_text_its_typeface_inside_and_its_points_as_pixels(
-    made: KnowledgeMap, tmp_path: Path
+    made: KnowledgeMap, pictures: Path
 ) -> None:
-    out = tmp_path / "map.svg"
-    names = plot_map(made, out, SMALL)
+    out = pictures / "map.svg"
+    names = [region.label for region in made.regions.levels[0]]
     content = out.read_text(encoding="utf-8")
-    assert len(names) > 8
     written = " ".join(texts(out))
     for name in names:
-        assert name in written or name.upper() in written
+        assert name.upper() in written
+    assert len(texts(out)) > 20
     assert "A map of “everything”" in written
     assert "684 articles" in written
     assert re.search(r'style="letter-spacing: 0\.[2-4]\d*em', content), "wide regions have their names spaced out"
@@ -90,9 +99,8 @@ def test_an_svg_has_its_names_as_text_its_typeface_inside_and_its_points_as_pixe
     assert content.count("<use") < 10, "no point is a shape of its own"
 
 
-def test_a_pdf_embeds_its_typeface_and_tells_no_date(made: KnowledgeMap, tmp_path: Path) -> None:
-    plot_map(made, tmp_path / "map.pdf", SMALL)
-    content = (tmp_path / "map.pdf").read_bytes()
+def test_a_pdf_embeds_its_typeface_and_tells_no_date(pictures: Path) -> None:
+    content = (pictures / "map.pdf").read_bytes()
     assert content.count(b"/FontFile2") >= 3
     assert b"KnowscapeName" in content
     assert b"/Type3" not in content
@@ -133,8 +141,7 @@ def test_names_are_letters_whatever_they_hold(made: KnowledgeMap, tmp_path: Path
     written = " ".join(texts(tmp_path / "map.svg"))
     for name in ("$X^2$ & $5", "<B>BOLD</B> ]]>", "ABC", "العربية", "ŁÓDŹ 日本", "\\FRAC{1}{2}_^"):
         assert name in written
-    for form in ("png", "pdf"):
-        plot_map(named(made, hostile), tmp_path / f"map.{form}", replace(SMALL, levels=1))
+    plot_map(named(made, hostile), tmp_path / "map.pdf", replace(SMALL, levels=1))
     assert len(told) <= 1
 
 
@@ -281,7 +288,7 @@ def test_most_articles_stand_on_land_and_none_at_the_edge() -> None:
     assert max(land.heights[0].max(), land.heights[-1].max(), land.heights[:, 0].max()) < -2.6
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [1, 3])
 def test_a_map_of_hardly_any_articles_is_drawn(made: KnowledgeMap, tmp_path: Path, count: int) -> None:
     regions = replace(
         made.regions,

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +66,17 @@ def _cuts(face: Face, letters: str) -> Iterator[tuple[str, bytes]]:
     files = sorted((Path(__file__).parents[1] / "page" / "dist" / "assets").glob("source-serif-4-*.woff2"))
     if not files:
         raise KnowscapeError("This installation lacks its typeface. Type: pip install --force-reinstall knowscape")
-    codes = set(map(ord, letters))
+    codes = frozenset(map(ord, letters))
     for path in sorted(files, key=lambda path: len(path.name)):  # Latin, then Latin extended
         name = face.name if "-ext-" not in path.name else f"{face.name} Extended"
-        font, found = _cut(path, face, codes, name) if codes else (b"", set())
+        font, found = _cut(path, face, codes, name) if codes else (b"", codes)
         codes -= found
-        if found:
+        if font:
             yield name, font
 
 
-def _cut(path: Path, face: Face, codes: set[int], name: str) -> tuple[bytes, set[int]]:
+@lru_cache(maxsize=16)
+def _cut(path: Path, face: Face, codes: frozenset[int], name: str) -> tuple[bytes, frozenset[int]]:
     """Return a TrueType font of those of these characters that the file has, and which these are."""
     try:
         from fontTools.subset import Options, Subsetter

@@ -14,7 +14,7 @@ __all__ = ["MARGIN", "SUMMIT", "Land", "paint", "raise_land"]
 MARGIN = 0.25
 # The height of the highest place; the sea lies below 0.
 SUMMIT = 4.0
-_SIZE = 640
+_SIZE = 448
 # This share of the articles may stand in the water.
 _DROWNED = 0.05
 _BROAD_SHARE, _BROAD, _RELIEF = 0.3, 3.2, 2.1

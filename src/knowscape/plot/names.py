@@ -215,8 +215,8 @@ def _joined(words: Sequence[str]) -> list[str]:
     """Return words, each & together with the one behind it."""
     found: list[str] = []
     for word in words:
-        if found and found[-1] == "&":
-            found[-1] = f"& {word}"
+        if found and found[-1].endswith("&"):
+            found[-1] += f" {word}"
         else:
             found.append(word)
     return found
