@@ -19,6 +19,7 @@ from knowscape.atlas import open_atlas
 from knowscape.errors import MissingExtraError, UsageError
 from knowscape.maps.knowledge_map import KnowledgeMap
 from knowscape.maps.regions import Region
+from knowscape.plot import fonts
 from knowscape.plot.land import raise_land
 from knowscape.plot.names import overlap, place_names, wrapped
 from knowscape.plot.palette import DARK, LIGHT, from_oklab, rgb, spread, to_oklab
@@ -171,6 +172,7 @@ def test_a_map_of_three_dimensions_is_refused(made: KnowledgeMap, tmp_path: Path
 def test_without_the_extra_the_error_names_it(
     made: KnowledgeMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
+    fonts._cut.cache_clear()
     monkeypatch.setitem(sys.modules, missing, None)
     if missing == "brotli":
         monkeypatch.setattr("fontTools.ttLib.woff2.haveBrotli", False)

@@ -44,12 +44,11 @@ _CONTOURS, _INDEX, _COAST, _WATER = (
 _SCALE_TEXTS = ("of its ten nearest neighbours an article keeps", "none", "all")
 # So many pixels of land do for any width, since it is smooth.
 _MOST_PIXELS = 2400
+# Letters stand where they were measured: hinting would move them.
 _SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "knowscape",
-    "pdf.fonttype": 42,
-    "image.composite_image": False,
-}
+    "svg.fonttype": "none", "svg.hashsalt": "knowscape", "pdf.fonttype": 42, "image.composite_image": False,
+    "text.hinting": "none", "text.hinting_factor": 1,
+}  # fmt: skip
 # The fields that tell when and by what a file was made, which would make two pictures of one map differ.
 _UNDATED: Mapping[str, dict[str, Any]] = {
     "png": {"Software": None},
