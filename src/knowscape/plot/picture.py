@@ -42,8 +42,8 @@ _CONTOURS, _INDEX, _COAST, _WATER = (
     (-1.76, -1.11, -0.6, -0.23),
 )
 _SCALE_TEXTS = ("of its ten nearest neighbours an article keeps", "none", "all")
-# So many pixels of land do for any width, since it is smooth.
-_MOST_PIXELS = 2400
+# So many pixels to a cell of the land do for any width, since it is smooth.
+_MOST_PIXELS = 4
 # Letters stand where they were measured: hinting would move them.
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "knowscape", "pdf.fonttype": 42, "image.composite_image": False,
@@ -201,7 +201,7 @@ class _Drawing:
         palette, land, window = self._palette, raise_land(self._points), self._sheet.window
         tints = (self._points, self._colours()) if self._options.colour == "region" else None
         wanted = (1 + 2 * MARGIN) / (window[2] - window[0]) * self._options.width / 25.4 * self._options.dpi
-        size = int(np.clip(wanted, 400, _MOST_PIXELS))
+        size = int(np.clip(wanted, 400, _MOST_PIXELS * len(land.heights)))
         picture = paint(land, palette, tints=tints, size=size, night=self._options.dark)
         extent = (-MARGIN, 1 + MARGIN, -MARGIN, 1 + MARGIN)
         axes.imshow(picture, origin="lower", extent=extent, interpolation="bicubic", aspect="auto", zorder=0)
