@@ -13,15 +13,15 @@ ROOT = Path(__file__).parents[1] / "src" / "knowscape"
 # Each room may import those of lower height, and itself.
 HEIGHT = {
     "cli": 8, "comparison": 7, "growth": 7, "repair": 7, "build": 6, "compression": 6, "diagnosis": 6, "evaluation": 6,
-    "migration": 7, "pull": 6, "sites": 6,
+    "migration": 7, "plot": 6, "pull": 6, "sharing": 7, "sites": 6,
     "export": 6, "labels": 6, "merge": 6, "page": 6, "atlas": 5, "indexing": 4, "check": 3, "embedding": 3,
     "placement": 3, "cluster": 2, "embed": 2, "maps": 2, "quiz": 2, "evaluate": 2, "finetune": 2,
     "search": 2,
     "corpus": 1, "encoders": 1, "store": 1, "files": 0, "progress": 0, "ssh": 0,
     "significance": 0, "ray_environment": 0, "errors": -1, "characters": -1,
 }  # fmt: skip
-# `build` writes the page and opens the atlas that it made.
-ALSO = {"build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
+# `build` writes the page and opens the atlas that it made; `atlas.show()` is what people type in a notebook.
+ALSO = {"atlas": {"sharing"}, "build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
     "openvino": "encoders/", "tokenizers": "encoders/",
     "safetensors": ("encoders/", "search/compressed.py", "finetune/checkpoints.py"),
@@ -34,6 +34,8 @@ HOME = {
     "obstore": "store/objects.py", "opensearchpy": "search/opensearch_server.py", "ray": "embed/ray_run.py",
     "grpc": "embed/ray_run.py",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
+    "anywidget": "page/widget.py", "traitlets": "page/widget.py",
+    "matplotlib": "plot/", "fontTools": "plot/fonts.py",
     "a computed name": "corpus/safe_pickle.py",
     "threadpoolctl": "search/compression_plan.py",
     "yaml": "cluster/file.py",

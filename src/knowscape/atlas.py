@@ -172,6 +172,12 @@ class Atlas:
             self._searcher = self.searcher()
         return self._searcher.search(query, replace(options, k=k))
 
+    def show(self, *, model: str | None = None, height: int = 640) -> Any:
+        """Return a widget that shows the map in a notebook; `widget.selected` are the ids of the articles chosen."""
+        from knowscape.sharing import show  # it stands above: an atlas is what people have in hand
+
+        return show(self, model=model, height=height)
+
     def check(self, *, full: bool = False) -> list[Fault]:
         """Return what is wrong, an empty list where all is well; `full` reads every byte."""
         return check_atlas(self.folder, full=full)

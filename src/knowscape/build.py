@@ -275,10 +275,13 @@ def make_neighbours(
     return graph
 
 
-def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SILENT) -> Path:
-    """Write the page of the atlas's map and return its folder; UsageError where that has three dimensions."""
+def make_page(atlas: Atlas, *, model: str | None = None, out: Path | None = None, progress: Progress = SILENT) -> Path:
+    """Write the page of the atlas's map and return its folder; UsageError where that has three dimensions.
+
+    `out` is the folder, by default the atlas's own.
+    """
     name, _ = atlas.model(model)
-    made, corpus = atlas.map(name), atlas.documents(name)
+    made, corpus, folder = atlas.map(name), atlas.documents(name), out or atlas.folder.page()
     count = len(corpus)
     if made.dims != PAGE_DIMS:
         raise UsageError(f"{_no_page(made)} Make one of two with: knowscape map {atlas.path} --model {name}")
@@ -288,7 +291,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
     with progress.stage("Page"):
         questions, places, knowledge = _page_quiz(atlas, made, name)
         build_page(
-            atlas.folder.page(),
+            folder,
             made_from=sha256_json(made.about),
             head={
                 "title": _title(atlas.path.name),
@@ -308,7 +311,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, progress: Progress = SI
             questions=questions,
             places=places,
         )
-    return atlas.folder.page()
+    return folder
 
 
 def _no_page(made: KnowledgeMap) -> str:

@@ -41,7 +41,7 @@ def export_atlas(
     format.
     """
     if form not in FORMATS:
-        raise UsageError(f"There is no format {form!r}. Accepted: {', '.join(FORMATS)}, opensearch.")
+        raise UsageError(f"There is no format {form!r}. Accepted: {', '.join(FORMATS)}, html, opensearch.")
     name, _ = atlas.model(model)
     if form == "npy":
         vectors = atlas.vectors(name)

@@ -1,5 +1,7 @@
 /** The server behind the page, where there is one: what it can do at present, what it finds, and where texts belong. */
 
+import { isOneFile } from "./source";
+
 /** What `page/api.py` tells of an article that was found; `row` is its index here, null where this map lacks it. */
 export interface Hit {
   row: number | null;
@@ -56,7 +58,7 @@ export class Api {
 
   /** Look whether a server of ours is behind the page; of any other nothing is asked that it does not have. */
   async start(): Promise<void> {
-    if (!location.protocol.startsWith("http")) return;
+    if (isOneFile() || !location.protocol.startsWith("http")) return;
     try {
       const page = await fetch("./", { method: "HEAD" });
       if (page.headers.has(MARK)) await this.look();

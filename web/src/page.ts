@@ -11,6 +11,7 @@ import { Heat } from "./heat";
 import { KEPT, type Kin } from "./kin";
 import { drawLegend } from "./legend";
 import { MapView } from "./map-view";
+import { tellNotebook } from "./notebook";
 import type { Box, Question } from "./payload";
 import { Picker } from "./picker";
 import { keepPicture } from "./picture";
@@ -283,6 +284,7 @@ export class Page {
     this.placePanel.hide();
     this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
+    tellNotebook([index]);
     this.view.measure();
     if (fly) this.view.flyTo(place);
   }
@@ -294,6 +296,7 @@ export class Page {
   }
 
   private articleClosed(): void {
+    tellNotebook([]);
     this.view.mark({ chosen: null, kin: null });
     this.view.measure();
     // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.

@@ -1,6 +1,9 @@
 /** The files beside the page: what `page/payload.py` writes, this module reads; nothing else knows the format. */
 
 import type { Item, Prior, Tree } from "./knowledge";
+import { openFile, PayloadError, REBUILD } from "./source";
+
+export { PayloadError };
 
 export interface Interval {
   mean: number;
@@ -98,27 +101,10 @@ export interface Article {
 
 export const NO_REGION = 65535;
 const FORMAT = 2;
-const REBUILD = "Build the page again with “knowscape page”.";
 const COORDINATE_STEPS = 65535;
 
-/** A failure that can be shown to a reader as it is. */
-export class PayloadError extends Error {}
-
-async function fetchFile(path: string): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(path);
-  } catch {
-    throw new PayloadError(`The file ${path} could not be loaded. Open the page with “knowscape serve”.`);
-  }
-  if (!response.ok) {
-    throw new PayloadError(`The file ${path} is missing (status ${response.status}). ${REBUILD}`);
-  }
-  return response;
-}
-
 async function fetchJson<T>(path: string): Promise<T> {
-  const response = await fetchFile(path);
+  const response = await openFile(path);
   try {
     return (await response.json()) as T;
   } catch {
@@ -137,7 +123,7 @@ export async function loadMap(): Promise<MapInfo> {
 }
 
 export async function loadPoints(map: MapInfo): Promise<Points> {
-  const response = await fetchFile("data/points.bin");
+  const response = await openFile("data/points.bin");
   return parsePoints(await response.arrayBuffer(), map);
 }
 

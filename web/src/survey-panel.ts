@@ -41,6 +41,8 @@ export class SurveyPanel {
     this.button.hidden = false;
     this.button.addEventListener("click", () => this.toggle(Boolean(this.panel.hidden)));
     byId("survey-close").addEventListener("click", () => this.close());
+    // A link into a file on this machine, or into a notebook, leads nobody anywhere.
+    byId("survey-link").hidden = !location.protocol.startsWith("http");
     byId("survey-link").addEventListener("click", () => void this.copyLink());
     byId("survey-picture").addEventListener("click", () => this.events.picture());
     byId("survey-save").addEventListener("click", () => this.saveFile());

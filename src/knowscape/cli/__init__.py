@@ -23,6 +23,7 @@ def main() -> None:
     import knowscape.cli.merge
     import knowscape.cli.migrate
     import knowscape.cli.models
+    import knowscape.cli.plot
     import knowscape.cli.pull
     import knowscape.cli.search  # noqa: F401
     from knowscape.characters import printable

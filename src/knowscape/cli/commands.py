@@ -206,16 +206,24 @@ def export(
     atlas: AtlasPath,
     out: Out,
     format: Annotated[
-        str, typer.Option(help="parquet, npy, jsonl, grid; or opensearch, -o being an alias.")
+        str, typer.Option(help="parquet, npy, jsonl, grid; html, a page to share; opensearch, -o being an alias.")
     ] = "parquet",
     model: Annotated[str | None, typer.Option(help="Whose vectors; the last one's by default.")] = None,
     grid: Annotated[int, typer.Option(min=1, max=1000, help="For --format grid: cells along each side.")] = 40,
     nearest: Annotated[int, typer.Option(min=1, max=100, help="For --format grid: articles that a cell names.")] = 10,
     json: Json = False,
 ) -> None:
-    """Write places, regions, quality and vectors, one row per document and question; or a grid of labels."""
+    """Write places, regions, quality and vectors, one row per document and question; a grid of labels; a page.
+
+    With --format html, -o FILE.html is one file that opens by double-click, -o FOLDER goes to any web host.
+    """
     from knowscape.export import GridOptions, export_atlas
 
+    if format == "html":
+        from knowscape.sharing import share
+
+        show(asdict(share(_open(atlas), out, model=model, progress=_progress())), as_json=json)
+        return
     if format == "opensearch":
         from knowscape.sites import load_server
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from knowscape.page.entrance import ENTER, entrance_file
 from knowscape.page.limits import Allowance, Limits, client_of
+from knowscape.page.policy import OWN_FILES
 
 __all__ = ["HEAD", "LOCAL", "PLACE", "Access", "Guard", "cookie_name"]
 
@@ -18,10 +19,7 @@ __all__ = ["HEAD", "LOCAL", "PLACE", "Access", "Guard", "cookie_name"]
 HEAD = 64 * 1024
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "content-security-policy": f"{OWN_FILES}; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
