@@ -28,7 +28,7 @@ from knowscape.quiz.topics import Topics
 Array = NDArray[np.float64]
 # What was held out, bool[n], and its predicted chances float64[1 + ORDERS, 1 + MOST, n], the chosen questions' first.
 Replayed = tuple[NDArray[np.bool_], Array]
-REGIMES: tuple[LogisticModel | None, ...] = (None, "1PL", "3PL")
+REGIMES: tuple[LogisticModel | None, ...] = ("1PL", "3PL", None)
 PARTS, ORDERS, MOST, SHOWN, FIRST, RESAMPLES = 3, 4, 20, (0, 3, 5, 10, 15, 20), 3, 300
 
 

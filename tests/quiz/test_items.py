@@ -8,6 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from knowscape.atlas import Atlas
+from knowscape.build import embed_corpus, put_corpus, put_questions
+from knowscape.corpus.document import Corpus, Document
+from knowscape.encoders.load import load_encoder
 from knowscape.errors import UsageError
 from knowscape.files import sha256_text
 from knowscape.quiz.estimate import Prior
@@ -15,6 +19,7 @@ from knowscape.quiz.items import LOGISTIC_MODELS, LogisticModel, _Fit, fit_items
 from knowscape.quiz.learners import report_items
 from knowscape.quiz.questions import Question, part_texts
 from knowscape.quiz.responses import ClassAnswers
+from knowscape.store.atlas import AtlasFolder
 from small_atlas import SPEC, small_atlas
 
 OPTIONS = ("a", "b", "c", "d")
@@ -66,7 +71,8 @@ def test_a_question_of_words_that_few_of_them_have_is_taken_to_be_harder() -> No
     rare = Question("5", "What is a gluon kin to?", ("a gas", "a rock"), 0)
     assert len(rare.question) == len(common[0].question)
     difficulties = [item.difficulty for item in text_items([*common, rare])]
-    assert difficulties[-1] > 0.5 > 0 > max(difficulties[:-1])
+    assert difficulties[-1] > 0.5
+    assert max(difficulties[:-1]) < 0
 
 
 def test_a_question_whose_right_option_is_more_like_it_than_the_wrong_ones_is_taken_to_be_easier() -> None:
@@ -86,6 +92,24 @@ def test_a_question_whose_right_option_is_more_like_it_than_the_wrong_ones_is_ta
     # Authors know better.
     said = [replace(question, difficulty=3 - question.correct_index) for question in questions]
     assert text_items(said, parts) == text_items(said)
+
+
+@pytest.mark.parametrize("difficulty", [None, 2])
+def test_questions_are_embedded_with_their_parts_where_nobody_said_how_hard_they_are(
+    tmp_path: Path, difficulty: int | None
+) -> None:
+    folder = AtlasFolder.create(tmp_path / "a.atlas")
+    put_corpus(folder, Corpus.from_documents([Document("d", "The sun is a star.", "Sun")]))
+    asked = [Question(str(n), f"Is {n} a star?", ("yes", "no"), n % 2, difficulty=difficulty) for n in range(3)]
+    put_questions(folder, asked)
+    embed_corpus(Atlas(folder), "all-MiniLM-L6-v2")
+    found = Atlas(folder).part_vectors()
+    if difficulty is not None:
+        assert found is None
+        return
+    assert found is not None
+    expected = load_encoder("all-MiniLM-L6-v2").encode_queries(part_texts(asked))
+    assert (found * expected).sum(axis=1).min() > 0.999
 
 
 def test_a_map_has_the_parts_of_its_questions_once_they_are_embedded(tmp_path: Path) -> None:
