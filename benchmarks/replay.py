@@ -1,12 +1,13 @@
 """Whether chosen questions tell more than random ones of what real learners answer to the others.
 
-    python benchmarks/replay.py RESPONSES QUESTIONS [--splits 10]
+    python benchmarks/replay.py RESPONSES QUESTIONS [--splits 10] [--among 1]
 
 Each learner's answers are split in three parts, many times over: questions are chosen out of two of them, by expected
-gain or in four random orders, and after each the third part is predicted; each part is held out in turn.  Printed is
-the log-loss and the area under the curve by number of questions, and the difference between chosen and random, the mean
-of 3 to 20 questions, with 95 % intervals from a bootstrap over the learners.  Cold, nothing is known of the questions
-but their texts; warm, their difficulties are fitted to the other learners' answers.
+gain (with `--among` > 1 chance decides among the best) or in four random orders, and after each the third part is
+predicted; each part is held out in turn.  Printed is the log-loss and the area under the curve by number of questions,
+and the difference between chosen and random, the mean of 3 to 20 questions, with 95 % intervals from a bootstrap over
+the learners.  Cold, nothing is known of the questions but their texts; warm, their parameters are fitted to the other
+learners' answers.
 """
 
 import argparse
@@ -28,12 +29,14 @@ from knowscape.quiz.topics import Topics
 Array = NDArray[np.float64]
 # What was held out, bool[n], and its predicted chances float64[1 + ORDERS, 1 + MOST, n], the chosen questions' first.
 Replayed = tuple[NDArray[np.bool_], Array]
+# Which of the questions left of the bank comes next.
+Ask = Callable[[Knowledge, list[int]], int]
 REGIMES: tuple[LogisticModel | None, ...] = ("1PL", "3PL", None)
 PARTS, ORDERS, MOST, SHOWN, FIRST, RESAMPLES = 3, 4, 20, (0, 3, 5, 10, 15, 20), 3, 300
 
 
 def replayed(
-    topics: Topics, items: list[Item], told: dict[int, bool], *, random: np.random.Generator, splits: int
+    topics: Topics, items: list[Item], told: dict[int, bool], *, random: np.random.Generator, splits: int, among: int
 ) -> Replayed:
     """Replay one learner's answers."""
     rights, chances = [], []
@@ -42,28 +45,39 @@ def replayed(
         for number, part in enumerate(parts):
             bank = np.concatenate([other for place, other in enumerate(parts) if place != number]).tolist()
             held = part.tolist()
-            orders: list[list[int] | None] = [None, *(random.permutation(bank).tolist() for _ in range(ORDERS))]
+            orders = [iter(random.permutation(bank).tolist()) for _ in range(ORDERS)]
+            ways: list[Ask] = [
+                by_gain(topics, held, among, random),
+                *(lambda known, left, order=order: next(order) for order in orders),
+            ]
             rights += [told[question] for question in held]
-            chances.append([predictions(topics, items, told, bank=bank, held=held, order=order) for order in orders])
+            chances.append([predictions(topics, items, told, bank=bank, held=held, ask=ask) for ask in ways])
     return np.array(rights), np.concatenate(chances, axis=2)
 
 
-def predictions(
-    topics: Topics, items: list[Item], told: dict[int, bool], *, bank: list[int], held: list[int],
-    order: list[int] | None,
-) -> list[list[float]]:  # fmt: skip
-    """Predict what is held out after each question, asked in an order, or as they are chosen."""
-    weights, seen, chances = np.zeros(sum(topics.sizes)), list[int](), []
+def by_gain(topics: Topics, held: list[int], among: int, random: np.random.Generator) -> Ask:
+    """Choose by what is expected to be learnt of what is held out."""
+    weights = np.zeros(sum(topics.sizes))
     weights[held] = 1 / len(held)
-    for asked in range(MOST + 1):
+
+    def ask(known: Knowledge, left: list[int]) -> int:
+        best = np.argsort(-expected_gains(known, weights)[left], kind="stable")[:among]
+        return left[random.choice(best)]
+
+    return ask
+
+
+def predictions(
+    topics: Topics, items: list[Item], told: dict[int, bool], *, bank: list[int], held: list[int], ask: Ask
+) -> list[list[float]]:
+    """Predict what is held out after each question."""
+    seen, chances = list[int](), []
+    for _ in range(MOST + 1):
         known = Knowledge(topics, [Response(question, told[question]) for question in seen], items)
         chances.append([known.predict(question) for question in held])
         left = [question for question in bank if question not in seen]
-        if left and order:
-            seen.append(order[asked])
-        elif left:
-            gains = expected_gains(known, weights)
-            seen.append(max(left, key=lambda question: gains[question]))
+        if left:
+            seen.append(ask(known, left))
     return chances
 
 
@@ -99,6 +113,7 @@ def main() -> None:
     parser.add_argument("responses", type=Path)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--among", type=int, default=1)
     arguments = parser.parse_args()
     encoder, questions = load_encoder(), read_questions(arguments.questions)
     answers = read_responses(arguments.responses, [question.id for question in questions])
@@ -115,7 +130,8 @@ def main() -> None:
                     items[answers.question[row]] = fitted.of(int(answers.sitting[row]))[answers.question[row]]
             told = dict(zip(answers.question[rows].tolist(), answers.right[rows].tolist(), strict=True))
             random = np.random.default_rng(learner)
-            found.append(replayed(topics, items, told, random=random, splits=arguments.splits))
+            settings = {"splits": arguments.splits, "among": arguments.among}
+            found.append(replayed(topics, items, told, random=random, **settings))
         print(f"{f'warm, {model}' if model else 'cold'}: after {', '.join(map(str, SHOWN))} questions")
         compare("log-loss", loss, found)
         compare("AUC", area, found)
