@@ -1,6 +1,6 @@
 """How many questions a good choice of the next one saves, on simulated readers and on real answers.
 
-    python benchmarks/choice.py QUESTIONS [--readers 24] [--bank 400] [--most 40]
+    python benchmarks/choice.py QUESTIONS [--readers 24] [--bank 400] [--most 40] [--design]
 
 Four hundred of QUESTIONS are the bank, and up to a thousand others the places about which something is to be learnt.
 Six kinds of readers with a known truth answer up to `--most` questions of the bank, chosen by expected gain or at
@@ -9,6 +9,9 @@ known, as after a class has answered them (`--spread 0`: all the same). Printed 
 mean square of estimated minus true probability of knowing, and which share of the questions the choice needs to reach
 the error of random choice after 10, 20, 30 and 40; last, by how much its error is larger on average over all numbers of
 questions. Intervals are of 95 %, from a bootstrap over the readers.
+
+`--design` prints instead which share of random questions is needed where the questions are the best for the expected
+variance, whatever the answers.
 
 That is done twice: for a reader who wants to know of the whole map, and for one who wants to know of a region, the
 tenth of the places that is nearest to one of them.
@@ -147,6 +150,28 @@ def simulate(topics: Topics, places: Places, questions: NDArray[np.float32], art
     return found
 
 
+def designed(
+    topics: Topics, weights: Array, items: list[Item], random: np.random.Generator, *, most: int
+) -> tuple[Array, Array]:
+    """Return the variance that so many questions leave on average over their answers, each the best next one or random.
+
+    The best one is chosen without a look at the answers.
+    """
+
+    def left(asked: list[int]) -> float:
+        known = Knowledge(topics, [Response(question, right=True) for question in asked], items)
+        return float(weights @ known.sd**2)
+
+    best, values = list[int](), [left([])]
+    for _ in range(most):
+        after = {question: left([*best, question]) for question in range(len(items)) if question not in best}
+        best.append(min(after, key=lambda question: after[question]))
+        values.append(after[best[-1]])
+    orders = [random.permutation(len(items)).tolist() for _ in range(5 * ORDERS)]
+    chance = np.mean([[left(order[:asked]) for asked in range(most + 1)] for order in orders], axis=0)
+    return np.array(values), chance
+
+
 def rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
@@ -185,6 +210,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=40)
     parser.add_argument("--bank", type=int, default=400)
     parser.add_argument("--spread", type=float, default=1.7)
+    parser.add_argument("--design", action="store_true", help="what is possible without a look at the answers")
     arguments = parser.parse_args()
     encoder, random = load_encoder(), np.random.default_rng(0)
     questions = read_questions(arguments.questions)
@@ -195,6 +221,12 @@ def main() -> None:
     articles = encoder.encode_documents(others)
     topics = Topics.of(vectors)
     places = topics.attach(vectors, articles)
+    if arguments.design:
+        items = [Item(difficulty=float(b)) for b in random.normal(0, arguments.spread, len(vectors))]
+        best, chance = designed(topics, interest(topics, places), items, random, most=arguments.most)
+        shares = ", ".join(f"{needed(best, chance, b) / b:.0%}" for b in BUDGETS if b <= arguments.most)
+        print(f"The best questions, whatever is answered, need {shares} of random ones.")
+        return
     for name, region in (("the whole map", 1.0), ("a region, a tenth of the map", 0.1)):
         print(f"\nWanted: {name}")
         heads = "".join(f"{f'after {b}: chosen, random, needed':>34}" for b in BUDGETS)
