@@ -1,20 +1,20 @@
 """How many questions a good choice of the next one saves, on simulated readers and on real answers.
 
-    python benchmarks/choice.py QUESTIONS [--responses R.csv --asked Q.json] [--readers 24] [--bank 400] [--most 40]
+    python benchmarks/choice.py QUESTIONS [--readers 24] [--bank 400] [--most 40] [--design]
 
 Four hundred of QUESTIONS are the bank, and up to a thousand others the places about which something is to be learnt.
 Six kinds of readers with a known truth answer up to `--most` questions of the bank, chosen by expected gain or at
-random; one estimate serves both. The questions' difficulties have a standard deviation of 1.7 and are known, as after
-a class has answered them (`--spread 0`: all the same). Printed is the error over the places, the root mean square of
-estimated minus true probability of knowing, and which share of the questions the choice needs to reach the error of
-random choice after 10, 20, 30 and 40; last, by how much its error is larger on average over all numbers of questions.
-Intervals are of 95 %, from a bootstrap over the readers.
+random, in four orders; one estimate serves both. The questions' difficulties have a standard deviation of 1.7 and are
+known, as after a class has answered them (`--spread 0`: all the same). Printed is the error over the places, the root
+mean square of estimated minus true probability of knowing, and which share of the questions the choice needs to reach
+the error of random choice after 10, 20, 30 and 40; last, by how much its error is larger on average over all numbers of
+questions. Intervals are of 95 %, from a bootstrap over the readers.
+
+`--design` prints instead which share of random questions is needed where the questions are the best for the expected
+variance, whatever the answers.
 
 That is done twice: for a reader who wants to know of the whole map, and for one who wants to know of a region, the
 tenth of the places that is nearest to one of them.
-
-With real answers each learner's are split in halves, many times over: questions are chosen out of one half, and after
-each the other half is predicted.
 """
 
 import argparse
@@ -26,18 +26,17 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from knowscape.encoders.load import load_encoder
-from knowscape.encoders.spec import Encoder
 from knowscape.quiz.estimate import GRID, Item, Knowledge, Prior, Response, estimate
-from knowscape.quiz.items import fit_items, text_items
 from knowscape.quiz.questions import read_questions
-from knowscape.quiz.responses import read_responses
-from knowscape.quiz.select import expected_gains, interest, next_question
+from knowscape.quiz.select import interest, next_question
 from knowscape.quiz.topics import Places, Topics
 
 Array = NDArray[np.float64]
 # A reader's true knowledge in logits, of the bank's questions and of the articles.
 Draw = Callable[[np.random.Generator, NDArray[np.float32], NDArray[np.float32]], tuple[Array, Array]]
 BUDGETS = (10, 20, 30, 40)
+# In how many orders questions are asked at random; the mean of their errors counts.
+ORDERS = 4
 
 
 def smooth(
@@ -133,19 +132,44 @@ def simulate(topics: Topics, places: Places, questions: NDArray[np.float32], art
                 [0.25 + 0.75 * expit(f - item.difficulty) for f, item in zip(at_questions, items, strict=True)]
             )
             right = random.random(len(questions)) < chances
-            order = iter(random.permutation(len(questions)).tolist())
+            orders = [iter(random.permutation(len(questions)).tolist()) for _ in range(ORDERS)]
             ways: list[Callable[[Knowledge], int]] = [
                 lambda known, weights=weights: next_question(known, weights, enough=2.0),
-                lambda known, order=order: next(order),
+                *(lambda known, order=order: next(order) for order in orders),
             ]  # fmt: skip
-            for way, ask in enumerate(ways):
-                curves[reader, way] = error_curve(
+            errors = [
+                error_curve(
                     lambda told, items=items: Knowledge(topics, told, items), ask, right,
                     error=lambda known, there=there, truth=truth: rms(estimate(known, there)[0] - truth), most=most,
-                )  # fmt: skip
+                )
+                for ask in ways
+            ]  # fmt: skip
+            curves[reader] = errors[0], np.mean(errors[1:], axis=0)
         found[name] = curves
         print(_line(name, curves), flush=True)
     return found
+
+
+def designed(
+    topics: Topics, weights: Array, items: list[Item], random: np.random.Generator, *, most: int
+) -> tuple[Array, Array]:
+    """Return the variance that so many questions leave on average over their answers, each the best next one or random.
+
+    The best one is chosen without a look at the answers.
+    """
+
+    def left(asked: list[int]) -> float:
+        known = Knowledge(topics, [Response(question, right=True) for question in asked], items)
+        return float(weights @ known.sd**2)
+
+    best, values = list[int](), [left([])]
+    for _ in range(most):
+        after = {question: left([*best, question]) for question in range(len(items)) if question not in best}
+        best.append(min(after, key=lambda question: after[question]))
+        values.append(after[best[-1]])
+    orders = [random.permutation(len(items)).tolist() for _ in range(5 * ORDERS)]
+    chance = np.mean([[left(order[:asked]) for asked in range(most + 1)] for order in orders], axis=0)
+    return np.array(values), chance
 
 
 def rms(values: Array) -> float:
@@ -179,76 +203,14 @@ def _row(curves: NDArray[np.float64], budget: int) -> str:
     return f"{mean[0, budget]:.3f} {mean[1, budget]:.3f} {share:.0%} [{low:.0%}, {high:.0%}]"
 
 
-def replay(responses: Path, asked: Path, encoder: Encoder, splits: int) -> None:
-    questions = read_questions(asked)
-    vectors = encoder.encode_documents([question.embedding_text for question in questions])
-    answers = read_responses(responses, [question.id for question in questions])
-    topics, guess = Topics.of(vectors), np.array([question.guess for question in questions])
-    for regime in ("cold", "warm"):
-        losses = []
-        for learner in range(len(answers.learners)):
-            rows = np.flatnonzero(answers.learner == learner)
-            items = text_items(questions)
-            if regime == "warm":
-                fitted = fit_items(*answers.without(learner).by_person(len(questions)), guess)
-                for row in rows:
-                    items[answers.question[row]] = fitted.of(int(answers.sitting[row]))[answers.question[row]]
-            told = dict(zip(answers.question[rows].tolist(), answers.right[rows].tolist(), strict=True))
-            losses.append(
-                np.mean(
-                    [
-                        _replayed(topics, items, told, np.random.default_rng([learner, split]))
-                        for split in range(splits)
-                    ],
-                    axis=0,
-                )
-            )
-        curves = np.array(losses)
-        gain = curves[:, 1] - curves[:, 0]
-        draws = np.random.default_rng(0).integers(0, len(gain), (1000, len(gain)))
-        means = gain.mean(axis=1)[draws].mean(axis=1)
-        print(f"replay, {regime}: log-loss of what was not asked after 0, 2, 4, ... questions, chosen and at random")
-        for way in (0, 1):
-            print("   " + " ".join(f"{value:.4f}" for value in curves[:, way].mean(axis=0)[::2]))
-        low, high = np.percentile(means, [2.5, 97.5])
-        print(f"   gain on average over the questions: {means.mean():.4f} [{low:.4f}, {high:.4f}]", flush=True)
-
-
-def _replayed(
-    topics: Topics, items: list[Item], told: dict[int, bool], random: np.random.Generator
-) -> list[list[float]]:
-    both = random.permutation(list(told))
-    half = len(both) // 2
-    bank, held = both[:half].tolist(), both[half:].tolist()
-    weights = np.zeros(sum(topics.sizes))
-    weights[held] = 1 / len(held)
-    curves = []
-    for chosen in (True, False):
-        seen: list[int] = []
-        curve = []
-        for _ in range(len(bank) + 1):
-            known = Knowledge(topics, [Response(q, told[q]) for q in seen], items)
-            chances = np.clip([known.predict(q) for q in held], 1e-6, 1 - 1e-6)
-            right = np.array([told[q] for q in held])
-            curve.append(float(-np.log(np.where(right, chances, 1 - chances)).mean()))
-            left = [q for q in bank if q not in seen]
-            if left:
-                gains = expected_gains(known, weights)
-                seen.append(max(left, key=lambda q: gains[q]) if chosen else left[0])
-        curves.append(curve)
-    return curves
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path)
-    parser.add_argument("--responses", type=Path)
-    parser.add_argument("--asked", type=Path)
     parser.add_argument("--readers", type=int, default=24)
     parser.add_argument("--most", type=int, default=40)
     parser.add_argument("--bank", type=int, default=400)
     parser.add_argument("--spread", type=float, default=1.7)
-    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--design", action="store_true", help="what is possible without a look at the answers")
     arguments = parser.parse_args()
     encoder, random = load_encoder(), np.random.default_rng(0)
     questions = read_questions(arguments.questions)
@@ -259,6 +221,12 @@ def main() -> None:
     articles = encoder.encode_documents(others)
     topics = Topics.of(vectors)
     places = topics.attach(vectors, articles)
+    if arguments.design:
+        items = [Item(difficulty=float(b)) for b in random.normal(0, arguments.spread, len(vectors))]
+        best, chance = designed(topics, interest(topics, places), items, random, most=arguments.most)
+        shares = ", ".join(f"{needed(best, chance, b) / b:.0%}" for b in BUDGETS if b <= arguments.most)
+        print(f"The best questions, whatever is answered, need {shares} of random ones.")
+        return
     for name, region in (("the whole map", 1.0), ("a region, a tenth of the map", 0.1)):
         print(f"\nWanted: {name}")
         heads = "".join(f"{f'after {b}: chosen, random, needed':>34}" for b in BUDGETS)
@@ -268,8 +236,6 @@ def main() -> None:
             readers=arguments.readers, most=arguments.most, spread=arguments.spread, region=region,
         )  # fmt: skip
         print(_line("all", np.concatenate(list(found.values()))))
-    if arguments.responses and arguments.asked:
-        replay(arguments.responses, arguments.asked, encoder, arguments.splits)
 
 
 if __name__ == "__main__":

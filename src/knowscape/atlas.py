@@ -20,7 +20,7 @@ from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph
 from knowscape.placement import Placement, Placer
 from knowscape.progress import SILENT, Progress
-from knowscape.quiz.questions import Question, stored_questions
+from knowscape.quiz.questions import Question, part_texts, stored_questions
 from knowscape.search.embedded import EmbeddedIndex
 from knowscape.search.index import Changed, Hit, SearchOptions
 from knowscape.store.atlas import AtlasFolder
@@ -100,6 +100,12 @@ class Atlas:
         """Return float32[questions, dimension]; KnowscapeError where there are no questions."""
         digests = [sha256_text(question.embedding_text) for question in self.questions]
         return self.folder.question_vectors(*self.model(model)).read(digests)
+
+    def part_vectors(self, model: str | None = None) -> NDArray[np.float32] | None:
+        """Return float32[n, dimension], a row for each of `part_texts`; None where there are none, or not yet."""
+        digests = [sha256_text(text) for text in part_texts(self.questions)]
+        store = self.folder.question_vectors(*self.model(model))
+        return store.read(digests) if digests and store.done().issuperset(digests) else None
 
     def map(self, model: str | None = None) -> KnowledgeMap:
         """Return the knowledge map; UsageError where none was made."""

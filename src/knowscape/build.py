@@ -36,7 +36,7 @@ from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
 from knowscape.quiz.estimate import Prior
 from knowscape.quiz.items import text_items
-from knowscape.quiz.questions import Question, digest_of, read_questions, store_questions
+from knowscape.quiz.questions import Question, digest_of, part_texts, read_questions, store_questions
 from knowscape.quiz.topics import HEIGHTS, Places, Topics
 from knowscape.store.atlas import AtlasFolder
 from knowscape.store.cache import VectorCache
@@ -179,8 +179,10 @@ def embed_corpus(
 
 
 def _as_texts(questions: Sequence[Question]) -> Texts:
-    texts = [question.embedding_text for question in questions]
-    return Texts(texts, [question.id for question in questions], [sha256_text(text) for text in texts], queries=True)
+    """The questions as they lie on the map, then the parts of them that tell how hard they are."""
+    texts, parts = [question.embedding_text for question in questions], part_texts(questions)
+    ids = [question.id for question in questions] + [f"part {number}" for number in range(len(parts))]
+    return Texts([*texts, *parts], ids, [sha256_text(text) for text in (*texts, *parts)], queries=True)
 
 
 def map_atlas(
@@ -336,7 +338,7 @@ def _page_quiz(
     place = {title: row for row, title in reversed(list(enumerate(corpus.titles)))}
     asked, vectors = atlas.question_vectors(model), atlas.vectors(model)
     near, _ = nearest(vectors, asked, 5)
-    topics = Topics.of(asked)
+    topics, items = Topics.of(asked), text_items(questions, atlas.part_vectors(model))
     tree = {"parents": [parent.tolist() for parent in topics.parents], "heights": HEIGHTS}
     shown: list[dict[str, object]] = [
         {
@@ -352,8 +354,6 @@ def _page_quiz(
             "source": place.get(question.source_article),
             "near": [int(row) for row in rows],
         }
-        for question, item, xy, rows in zip(
-            questions, text_items(questions), made.coordinates[len(corpus) :], near, strict=True
-        )
+        for question, item, xy, rows in zip(questions, items, made.coordinates[len(corpus) :], near, strict=True)
     ]
     return shown, topics.attach(asked, vectors), {"tree": tree, "prior": asdict(Prior())}

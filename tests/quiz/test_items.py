@@ -1,18 +1,26 @@
 """Item parameters: the gradient is the loss's, true parameters are found again, and a broken key is named."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from knowscape.atlas import Atlas
+from knowscape.build import embed_corpus, put_corpus, put_questions
+from knowscape.corpus.document import Corpus, Document
+from knowscape.encoders.load import load_encoder
 from knowscape.errors import UsageError
+from knowscape.files import sha256_text
 from knowscape.quiz.estimate import Prior
 from knowscape.quiz.items import LOGISTIC_MODELS, LogisticModel, _Fit, fit_items, text_items
 from knowscape.quiz.learners import report_items
-from knowscape.quiz.questions import Question
+from knowscape.quiz.questions import Question, part_texts
 from knowscape.quiz.responses import ClassAnswers
+from knowscape.store.atlas import AtlasFolder
+from small_atlas import SPEC, small_atlas
 
 OPTIONS = ("a", "b", "c", "d")
 
@@ -56,6 +64,66 @@ def test_a_longer_question_is_taken_to_be_harder_and_options_say_how_often_it_is
     assert [item.guess for item in made] == [0.5, 0.25]
     assert text_items([short])[0].difficulty == 0
     assert text_items([]) == []
+
+
+def test_a_question_of_words_that_few_of_them_have_is_taken_to_be_harder() -> None:
+    common = [Question(str(number), "What is a star made of?", ("a gas", "a rock"), 0) for number in range(5)]
+    rare = Question("5", "What is a gluon kin to?", ("a gas", "a rock"), 0)
+    assert len(rare.question) == len(common[0].question)
+    difficulties = [item.difficulty for item in text_items([*common, rare])]
+    assert difficulties[-1] > 0.5
+    assert max(difficulties[:-1]) < 0
+
+
+def test_a_question_whose_right_option_is_more_like_it_than_the_wrong_ones_is_taken_to_be_easier() -> None:
+    questions = [Question(str(number), "Which one is it?", ("this", "that", "it"), number) for number in range(3)]
+    stem, likenesses = np.array([1.0, 0, 0]), (0.9, 0.5, 0.1)
+    options = [[likeness, np.sqrt(1 - likeness**2), 0] for likeness in likenesses]
+    parts = np.array([stem, *options] * 3, np.float32)
+    difficulties = [item.difficulty for item in text_items(questions, parts)]
+    assert difficulties == sorted(difficulties)
+    assert difficulties[0] < -0.3
+    assert difficulties[2] > 0.3
+    # What the vectors of one question say does not depend on how many options the others have.
+    two = [replace(questions[0], options=("this", "that")), *questions[1:]]
+    shifted = np.delete(parts, 3, axis=0)
+    again = [item.difficulty for item in text_items(two, shifted)]
+    assert again[2] > again[1] > again[0]
+    # Authors know better.
+    said = [replace(question, difficulty=3 - question.correct_index) for question in questions]
+    assert text_items(said, parts) == text_items(said)
+
+
+@pytest.mark.parametrize("difficulty", [None, 2])
+def test_questions_are_embedded_with_their_parts_where_nobody_said_how_hard_they_are(
+    tmp_path: Path, difficulty: int | None
+) -> None:
+    folder = AtlasFolder.create(tmp_path / "a.atlas")
+    put_corpus(folder, Corpus.from_documents([Document("d", "The sun is a star.", "Sun")]))
+    asked = [Question(str(n), f"Is {n} a star?", ("yes", "no"), n % 2, difficulty=difficulty) for n in range(3)]
+    put_questions(folder, asked)
+    embed_corpus(Atlas(folder), "all-MiniLM-L6-v2")
+    found = Atlas(folder).part_vectors()
+    if difficulty is not None:
+        assert found is None
+        return
+    assert found is not None
+    expected = load_encoder("all-MiniLM-L6-v2").encode_queries(part_texts(asked))
+    assert (found * expected).sum(axis=1).min() > 0.999
+
+
+def test_a_map_has_the_parts_of_its_questions_once_they_are_embedded(tmp_path: Path) -> None:
+    atlas = small_atlas(tmp_path / "small.atlas", page=False)
+    assert atlas.part_vectors() is None
+    texts = list(dict.fromkeys(part_texts(atlas.questions)))
+    vectors = np.eye(8, dtype=np.float32)[np.arange(len(texts)) % 8]
+    with atlas.folder.question_vectors(SPEC.name, SPEC.fingerprint).writing(SPEC.about()) as append:
+        append([f"part {row}" for row in range(len(texts))], [sha256_text(text) for text in texts], vectors)
+    found = atlas.part_vectors()
+    assert found is not None
+    np.testing.assert_array_equal(found, vectors[[texts.index(text) for text in part_texts(atlas.questions)]])
+    assert len(atlas.question_vectors()) == len(atlas.questions)
+    assert not atlas.check(full=True)
 
 
 def _answers(right: NDArray[np.float64]) -> ClassAnswers:

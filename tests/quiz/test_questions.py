@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from knowscape.errors import UsageError
-from knowscape.quiz.questions import Question, read_questions
+from knowscape.quiz.questions import Question, part_texts, read_questions
 
 STEM = {"question": "Which is a star?"}
 GOOD: dict[str, Any] = {"question": "Which is a star?", "options": ["Moon", "Sun", "Mars", "Io"], "correctIndex": 1}
@@ -114,3 +114,11 @@ def test_words_lose_what_changes_how_they_look(tmp_path: Path) -> None:
     item = {**GOOD, "question": "Which\u202e is\na \x1bstar?", "options": [0, False, "a\u200b", "b"]}
     question = read_questions(write(tmp_path / "q.json", [item]))[0]
     assert (question.question, question.options) == ("Which is\na star?", ("0", "False", "a", "b"))
+
+
+def test_parts_are_embedded_only_where_not_all_authors_said_how_hard_theirs_are() -> None:
+    said = [Question(str(number), f"Is it {number}?", ("yes", "no"), 0, difficulty=number) for number in range(2)]
+    assert part_texts(said) == []
+    silent = [*said, Question("2", "Is it?", ("yes", "no", "perhaps"), 2)]
+    assert part_texts(silent)[-4:] == ["Is it?", "yes", "no", "perhaps"]
+    assert len(part_texts(silent)) == 3 + 3 + 4

@@ -33,9 +33,11 @@ def knowledge(
 ) -> None:
     """Predict learners' answers that the estimate has not seen, and compare with simpler ways."""
     from knowscape.quiz.evaluate import evaluate_knowledge
+    from knowscape.quiz.questions import part_texts
 
-    asked, vectors, answers = _read(questions, responses, model)
-    result = evaluate_knowledge(asked, vectors, answers, folds=folds)
+    asked, answers, encode = _read(questions, responses, model)
+    vectors = encode([question.embedding_text for question in asked])
+    result = evaluate_knowledge(asked, vectors, answers, parts=encode(part_texts(asked)), folds=folds)
     if predictions is not None:
         numbers = (answers.learner, answers.sitting, answers.question)
         _write(predictions, zip(*(number.tolist() for number in numbers), strict=True), result, [q.id for q in asked])
@@ -64,7 +66,8 @@ def learners(
     chosen = next((name for name in LOGISTIC_MODELS if name == item_model.upper()), None)
     if chosen is None:
         raise typer.BadParameter(f"{item_model!r}; accepted: {', '.join(LOGISTIC_MODELS)}", param_hint="--item-model")
-    asked, vectors, answers = _read(questions, responses, model)
+    asked, answers, encode = _read(questions, responses, model)
+    vectors = encode([question.embedding_text for question in asked])
     reports = report_items(asked, vectors, answers, model=chosen)
     if json:
         show({"items": [asdict(report) for report in reports]}, as_json=True)
@@ -93,8 +96,7 @@ def _read(questions: Path, responses: Path, model: str) -> Any:
 
     asked = read_questions(questions)
     answers = read_responses(responses, [question.id for question in asked])
-    encoder = load_encoder(model, progress=progress_for())
-    return asked, encoder.encode_documents([question.embedding_text for question in asked]), answers
+    return asked, answers, load_encoder(model, progress=progress_for()).encode_documents
 
 
 def _write(path: Path, rows: Any, result: Any, ids: Sequence[str]) -> None:

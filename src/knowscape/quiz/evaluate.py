@@ -72,23 +72,24 @@ def evaluate_knowledge(
     vectors: NDArray[np.float32],
     answers: ClassAnswers,
     *,
+    parts: NDArray[np.float32] | None = None,
     folds: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
     """Predict every answer from others of the same learner and sitting, and score the predictions.
 
-    `vectors` float32[q, d] are the questions', of length one.  Without `folds` each answer is predicted from all others
-    of its sitting, else each of so many parts of a sitting from the other parts.  Cold predictors see the questions'
-    texts and the learner's answers; for warm ones the questions' parameters are learnt from the other learners.
-    Intervals come from so many `resamples` of the learners.
+    `vectors` float32[q, d] are the questions', of length one, and `parts` float32[n, d] those of `part_texts`.
+    Without `folds` each answer is predicted from all others of its sitting, else each of so many parts of a sitting
+    from the other parts.  Cold predictors see the questions' texts and the learner's answers; for warm ones the
+    questions' parameters are learnt from the other learners.  Intervals come from so many `resamples` of the learners.
     UsageError for answers that cannot be scored.
     """
     if folds is not None and folds < 2:
         raise UsageError(f"Answers are held out in 2 folds or more, not {folds}.")
     if len(set(answers.right.tolist())) < 2:
         raise UsageError("All answers are right, or none is: there is nothing to tell apart.")
-    topics, cold = Topics.of(vectors), text_items(questions)
+    topics, cold = Topics.of(vectors), text_items(questions, parts)
     guess = np.array([question.guess for question in questions])
     by_texts: dict[str, Predictor] = {
         "cold": _by_knowledge(topics, cold, Prior()),

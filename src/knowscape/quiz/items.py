@@ -1,5 +1,7 @@
 """What is known of the questions themselves: guessed from their texts, or learnt from other learners' answers."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,30 +20,66 @@ LogisticModel = Literal["1PL", "2PL", "3PL"]
 LOGISTIC_MODELS: tuple[LogisticModel, ...] = get_args(LogisticModel)
 
 # In logits: what a step of the difficulty that its author stated makes a question harder, or, where not all authors
-# did, one standard deviation of the logarithm of its length.
-_STATED_WEIGHT, _LENGTH_WEIGHT = 0.7, 0.6
+# did, one standard deviation of each thing that its texts tell.
+_STATED_WEIGHT, _TEXT_WEIGHT = 0.7, 0.45
+_WORD = re.compile(r"[^\W\d_]+")
 # Standard deviations of the priors: of difficulties, of what a sitting adds to all of them and to each, of the
 # logarithms of discriminations, and of the guesses' logits.
 _DIFFICULTY, _SITTING, _SHIFT, _DISCRIMINATION, _GUESS = 2.0, 2.0, 1.5, 0.3, 0.5
 
 
-def text_items(questions: Sequence[Question]) -> list[Item]:
+def text_items(questions: Sequence[Question], parts: NDArray[np.float32] | None = None) -> list[Item]:
     """Return items for questions that nobody has answered yet.
 
-    They are as hard as their authors said; where not all did, a longer one is taken to be harder, by its place among
-    the others.  A question of more options is guessed less often.
+    They are as hard as their authors said; where not all did, one is taken to be harder than the others that is longer,
+    has words that few of them have, and whose right option lies less near to it than the wrong ones do.  That takes
+    `parts`, float32[n, d], the vectors of `part_texts`; without them it is left out.  A question of more options is
+    guessed less often.
     """
     stated = [question.difficulty for question in questions if question.difficulty is not None]
     if questions and len(stated) == len(questions):
         harder = _STATED_WEIGHT * (np.array(stated, np.float64) - np.mean(stated))
     else:
-        lengths = np.log([1 + len(question.question) for question in questions])
-        spread = float(lengths.std()) if len(lengths) else 0.0
-        longer = (lengths - lengths.mean()) / spread if spread > 0 else np.zeros(len(lengths))
-        harder = _LENGTH_WEIGHT * longer
+        signs = [np.log([1 + len(question.question) for question in questions]), _rarity(questions)]
+        if parts is not None:
+            signs.append(-_standing_out(questions, parts))
+        harder = _TEXT_WEIGHT * np.sum([_standard(sign) for sign in signs], axis=0)
     return [
         Item(difficulty=float(more), guess=question.guess) for question, more in zip(questions, harder, strict=True)
     ]
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values less their mean, in standard deviations; zeros where all are the same."""
+    spread = float(values.std()) if len(values) else 0.0
+    # Rounding leaves a spread of about 1e-16 where the values are the same.
+    return (values - values.mean()) / spread if spread > 1e-9 else np.zeros(len(values))
+
+
+def _rarity(questions: Sequence[Question]) -> NDArray[np.float64]:
+    """Return float64[q]: the mean of -log(share of questions with it) over the words of it and its right option."""
+    used = Counter(
+        word for question in questions for word in set(_words(" ".join([question.question, *question.options])))
+    )
+    rare = {word: float(np.log(len(questions) / count)) for word, count in used.items()}
+    return np.array(
+        [np.mean([rare[word] for word in _words(question.embedding_text)] or [0.0]) for question in questions]
+    )
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _standing_out(questions: Sequence[Question], parts: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return float64[q]: by how much more its right option is like a question than its wrong ones are on average."""
+    found, start = np.zeros(len(questions)), 0
+    for number, question in enumerate(questions):
+        stem, *options = parts[start : start + 1 + len(question.options)]
+        start += 1 + len(options)
+        likeness = np.array(options) @ stem
+        found[number] = likeness[question.correct_index] - np.delete(likeness, question.correct_index).mean()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from knowscape.errors import StorageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.store.signed import read_signed, write_signed
 
-__all__ = ["Question", "digest_of", "read_questions", "store_questions", "stored_questions"]
+__all__ = ["Question", "digest_of", "part_texts", "read_questions", "store_questions", "stored_questions"]
 
 _LARGEST = 64 << 20
 _FARTHEST = 1e6
@@ -72,6 +72,16 @@ def read_questions(path: str | Path, *, limit: int | None = None) -> list[Questi
 def digest_of(questions: Sequence[Question]) -> str:
     """Return what tells a map's questions: the hexadecimal SHA-256 of the texts that are embedded, one a line."""
     return sha256_text("\n".join(question.embedding_text for question in questions))
+
+
+def part_texts(questions: Sequence[Question]) -> list[str]:
+    """Return what else is embedded, to tell how hard questions are: each one's words alone, and its options.
+
+    Nothing where all authors said how hard theirs are.
+    """
+    if all(question.difficulty is not None for question in questions):
+        return []
+    return [text for question in questions for text in (question.question, *question.options)]
 
 
 def store_questions(path: Path, questions: Sequence[Question]) -> None:

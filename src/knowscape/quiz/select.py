@@ -42,13 +42,14 @@ def expected_gains(knowledge: Knowledge, weights: NDArray[np.float64]) -> NDArra
     chance, away = _leaves(knowledge, right)
     # Second moments of the readings of a node and of those below it, as functions of the value there.
     moments = levels[0][:, None, None] * np.outer(reads[0], reads[0])
-    total = np.einsum("qi,qij,qj->q", away, moments, away)
+    total = levels[0] * (away @ reads[0]) ** 2
     for level, (node, above, away) in enumerate(_upward(knowledge, right)):
         given = knowledge.given_parent(level)
         sent = given @ moments @ given.transpose(0, 2, 1)
         moments = levels[level + 1][:, None, None] * np.outer(reads[level + 1], reads[level + 1])
         np.add.at(moments, knowledge.topics.parents[level], sent)
-        total += np.einsum("qi,qij,qj->q", away, moments[above] - sent[node], away)
+        # A product of three in one call of einsum takes six times as long.
+        total += (((moments[above] - sent[node]) @ away[:, :, None])[:, :, 0] * away).sum(axis=1)
     result: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(chance * (1 - chance), _LEAST)
     return result
 
