@@ -80,7 +80,9 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, out: Path, *, on_ray: bool) -> list[float]:
     """Embed once; returns what WHAT says."""
-    address = ray.init(num_cpus=given.workers, include_dashboard=False).address_info["gcs_address"] if on_ray else ""
+    address = (
+        ray.init("local", num_cpus=given.workers, include_dashboard=False).address_info["gcs_address"] if on_ray else ""
+    )
     words = [given.corpus, out, given.limit, given.model, address, given.workers]
     before = core_seconds()
     done = subprocess.run([sys.executable, "-c", RUN, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True)

@@ -81,7 +81,7 @@ def cluster() -> Iterator[Any]:
         gc.collect()
 
 
-def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = IMPATIENT) -> RayWorkers:
+def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = Patience()) -> RayWorkers:
     return RayWorkers(cluster.address, Job(load, CountingEncoder), patience=patience, progress=notes or Notes())
 
 
@@ -150,7 +150,7 @@ def test_killed_workers_are_replaced_and_only_their_slices_computed_again(cluste
         return len(killed) == 2
 
     thread = during(kill)
-    run(workers(cluster, load, notes, Patience()), store)
+    run(workers(cluster, load, notes), store)
     thread.join()
     assert_whole(store)
     assert len(load.said()) <= len(FIRST) + 2
@@ -170,7 +170,7 @@ def test_the_slice_of_a_frozen_worker_goes_to_another_and_counts_once(cluster: A
 
     thread = during(freeze)
     try:
-        run(workers(cluster, load, notes), store)
+        run(workers(cluster, load, notes, IMPATIENT), store)
     finally:
         thread.join()
         for process in frozen:
@@ -197,7 +197,7 @@ def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Pa
         return False
 
     thread = during(freeze_and_go_on)
-    run(workers(cluster, load, notes), store)
+    run(workers(cluster, load, notes, IMPATIENT), store)
     thread.join()
     assert_whole(store)
     assert len(load.said()) <= len(FIRST) + len([line for line in notes.lines if "is late" in line])
