@@ -12,10 +12,13 @@ every process that took part.  Says, too, whether the vectors are the same bytes
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,27 +83,36 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, out: Path, *, on_ray: bool) -> list[float]:
     """Embed once; returns what WHAT says."""
-    address = ray.init(num_cpus=given.workers, include_dashboard=False).address_info["gcs_address"] if on_ray else ""
+    address = (
+        ray.init("local", num_cpus=given.workers, include_dashboard=False).address_info["gcs_address"] if on_ray else ""
+    )
     words = [given.corpus, out, given.limit, given.model, address, given.workers]
-    before = core_seconds()
-    done = subprocess.run([sys.executable, "-c", RUN, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True)
-    took = core_seconds() - before
+    before, ended = core_seconds(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    seen = dict(before)
+    with subprocess.Popen([sys.executable, "-c", RUN, *map(str, words)], stdout=subprocess.PIPE, text=True) as run:
+        while run.poll() is None:  # nobody keeps the account of Ray's workers when they have ended
+            seen |= core_seconds()
+            time.sleep(0.1)
+        rates = json.loads(run.stdout.read())  # type: ignore[union-attr]
+    seen.pop(run.pid, None)  # whose account is exact, and is the system's
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = sum(seen.values()) - sum(before.values()) + now.ru_utime + now.ru_stime - ended.ru_utime - ended.ru_stime
     ray.shutdown()
-    return [*json.loads(done.stdout), took / given.limit * 1000]
+    return [*rates, took / given.limit * 1000]
 
 
-def core_seconds() -> float:
-    """Return the seconds of a core that this process and all that came from it have taken."""
-    ticks, waiting = 0, [os.getpid()]
+def core_seconds() -> dict[int, float]:
+    """Return the seconds of a core that each process that came from this one has taken."""
+    found, waiting = dict[int, float](), [os.getpid()]
     while waiting:
-        process = Path(f"/proc/{waiting.pop()}")
-        try:
-            ticks += sum(map(int, (process / "stat").read_text().rsplit(")", 1)[1].split()[11:15]))
+        number = waiting.pop()
+        process = Path(f"/proc/{number}")
+        with suppress(OSError):  # it has ended
+            ticks = map(int, (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13])
+            found[number] = sum(ticks) / os.sysconf("SC_CLK_TCK")
             for task in (process / "task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
-        except OSError:  # it has ended, and its parent has its account
-            continue
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def load(number: int) -> CountingEncoder:
 class Watched:
     """Loads encoders for a cluster that take `seconds` for a slice and note in `folder` who computed which first text.
 
-    The first of them that loads is the `first` one: wrong, say.
+    No slice ends while there is a file `hold` in it.  The first of them that loads is the `first` one: wrong, say.
     """
 
     def __init__(self, folder: Path, seconds: float = 0.1, first: str = "") -> None:
@@ -74,6 +74,8 @@ class Watched:
             with (self._folder / "said").open("a", encoding="ascii") as file:
                 file.write(f"{os.getpid()} {texts[0]}\n")
             time.sleep(self._seconds)
+            while (self._folder / "hold").exists():
+                time.sleep(0.02)
 
     def _spoil(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
         self._note(texts, vectors)

@@ -82,7 +82,7 @@ def cluster() -> Iterator[Any]:
         gc.collect()
 
 
-def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = IMPATIENT) -> RayWorkers:
+def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = Patience()) -> RayWorkers:
     return RayWorkers(cluster.address, Job(load, CountingEncoder), patience=patience, progress=notes or Notes())
 
 
@@ -132,8 +132,18 @@ def test_the_command_on_a_cluster_gives_the_bytes_of_the_local_one(
 
 @pytest.mark.soak
 def test_both_workers_compute_and_no_slice_twice(cluster: Any, tmp_path: Path) -> None:
-    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen"), Notes()
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02), Notes()
+    hold = tmp_path / "seen" / "hold"
+    hold.touch()
+
+    def both_began() -> bool:
+        if begun := len(load.said()) == 2:
+            hold.unlink()
+        return begun
+
+    thread = during(both_began)
     assert run(workers(cluster, load, notes), store) == Embedded(len(TEXTS), 0, {})
+    thread.join()
     assert_whole(store)
     assert sorted(first for _, first in load.said()) == sorted(FIRST)
     assert len({process for process, _ in load.said()}) == 2
@@ -160,7 +170,7 @@ def test_killed_workers_are_replaced_and_only_their_slices_computed_again(cluste
         return len(killed) == 2
 
     thread = during(kill)
-    run(workers(cluster, load, notes, Patience()), store)
+    run(workers(cluster, load, notes), store)
     thread.join()
     assert_whole(store)
     assert len(load.said()) <= len(FIRST) + 2
@@ -180,7 +190,7 @@ def test_the_slice_of_a_frozen_worker_goes_to_another_and_counts_once(cluster: A
 
     thread = during(freeze)
     try:
-        run(workers(cluster, load, notes), store)
+        run(workers(cluster, load, notes, IMPATIENT), store)
     finally:
         thread.join()
         for process in frozen:
@@ -207,7 +217,7 @@ def test_a_worker_that_comes_back_is_given_work_again(cluster: Any, tmp_path: Pa
         return False
 
     thread = during(freeze_and_go_on)
-    run(workers(cluster, load, notes), store)
+    run(workers(cluster, load, notes, IMPATIENT), store)
     thread.join()
     assert_whole(store)
     assert len(load.said()) <= len(FIRST) + len([line for line in notes.lines if "is late" in line])
@@ -251,18 +261,21 @@ def test_where_no_host_has_the_model_the_run_ends_and_says_why(cluster: Any, tmp
 
 @pytest.mark.soak
 def test_a_node_that_joins_gets_work_and_one_that_leaves_is_left_behind(cluster: Any, tmp_path: Path) -> None:
-    store, load = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.7)
-    thread = Thread(target=run, args=(workers(cluster, load), store))
+    store, load, notes = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02), Notes()
+    hold = tmp_path / "seen" / "hold"
+    hold.touch()
+    thread = Thread(target=run, args=(workers(cluster, load, notes), store))
     thread.start()
-    during(lambda: len(load.said()) >= 2).join()
+    during(lambda: len(load.said()) == 2).join()
     node = cluster.add_node(num_cpus=1)
-    during(lambda: len({process for process, _ in load.said()}) == 3).join()
-    gone = len(load.said())
+    during(lambda: len(load.said()) == 3).join()
+    assert len({process for process, _ in load.said()}) == 3
     cluster.remove_node(node)
+    hold.unlink()
     thread.join()
     assert_whole(store)
-    assert gone < len(FIRST)
     assert len(load.said()) <= len(FIRST) + 1
+    assert any(" is gone with its host: " in line for line in notes.lines), notes.lines
 
 
 DRIVER = """

@@ -116,7 +116,8 @@ class RayWorkers:
             os.environ.setdefault(name, value)
         # The workers of a driver that was killed, or cut off for a minute, end at once, and not half a minute later.
         os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "0")
-        logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what it says is raised, too
+        for part in ("dataclient", "logsclient"):  # what they print is raised, too
+            logging.getLogger(f"ray.util.client.{part}").disabled = True
         ray = _ray()
         if ray.is_initialized():
             return
