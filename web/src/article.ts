@@ -66,7 +66,10 @@ export class ArticlePanel {
   ) {
     byId("article-close").addEventListener("click", () => this.close());
     this.panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+      if (event.key !== "Escape") return;
+      // The page has more to put away, but not by the same key press.
+      event.preventDefault();
+      this.close();
     });
   }
 

@@ -61,10 +61,11 @@ export class Colouring {
     this.choice = choice;
     this.menu.value = choice;
     let dye: Dye | null = null;
+    let problem = "";
     try {
       dye = await this.dyeOf(choice);
     } catch (error) {
-      byId("legend-note").textContent = error instanceof Error ? error.message : String(error);
+      problem = error instanceof Error ? error.message : String(error);
     }
     // A slow column that was not the last choice is of no more use.
     if (this.choice !== choice) return;
@@ -72,6 +73,7 @@ export class Colouring {
     this.only.clear();
     for (const code of only) if (dye?.kinds?.some((kind) => kind.code === code)) this.only.add(code);
     this.show();
+    if (problem) byId("legend-note").textContent = problem;
     this.events.changed();
   }
 
@@ -108,14 +110,14 @@ export class Colouring {
     const { dye, choice } = this;
     this.legend.hidden = choice === "plain";
     byId("legend-open").hidden = this.legend.hidden;
-    byId("legend-name").textContent = choice === "knowledge" ? KNOWN : (dye?.name ?? "");
+    byId("legend-name").textContent = choice === "knowledge" ? KNOWN : (dye?.name ?? this.menu.selectedOptions[0]?.text ?? "");
     byId("legend-heat").hidden = choice !== "knowledge";
     byId("legend-ramp").hidden = !dye?.ticks;
     byId("legend-ticks").replaceChildren(...(dye?.ticks ?? []).map((text) => element("span", { text })));
     this.kinds.hidden = !dye?.kinds;
     const most = Math.max(...(dye?.kinds ?? []).map(({ count }) => count), 1);
     this.kinds.replaceChildren(...(dye?.kinds ?? []).map((kind) => this.kind(kind, most)));
-    if (dye || choice !== "plain") byId("legend-note").textContent = dye?.kinds ? ONLY : "";
+    byId("legend-note").textContent = dye?.kinds ? ONLY : "";
   }
 
   private kind(kind: Kind, most: number): HTMLLIElement {

@@ -72,6 +72,7 @@ export class Reading {
       changed: (passes) => this.shown.set("time", passes),
       chosen: () => this.arrive(),
       opened: () => this.view.measure(),
+      failed: (words) => (byId("reading-status").textContent = words),
     });
     this.selection = new Selection(library, regions, {
       changed: () => this.dress(),

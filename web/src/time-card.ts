@@ -16,7 +16,8 @@ export interface TimeEvents {
   changed(passes: ((index: number) => boolean) | null): void;
   /** The reader has let go. */
   chosen(): void;
-  opened(open: boolean): void;
+  opened(): void;
+  failed(words: string): void;
 }
 
 export class TimeCard {
@@ -46,12 +47,11 @@ export class TimeCard {
       ),
     );
     this.which.disabled = this.dated.length < 2;
-    this.which.addEventListener("change", () => void this.open(Number(this.which.value)).then(() => this.events.chosen()));
-    const turn = (): void => {
-      if (this.box.checked) void this.open(this.dated[0] ?? 0).then(() => this.events.chosen());
+    this.which.addEventListener("change", () => void this.choose(Number(this.which.value)));
+    this.box.addEventListener("change", () => {
+      if (this.box.checked) void this.choose(this.dated[0] ?? 0);
       else this.close();
-    };
-    this.box.addEventListener("change", turn);
+    });
     byId("time-close").addEventListener("click", () => {
       this.close();
       this.events.chosen();
@@ -84,7 +84,7 @@ export class TimeCard {
     this.to.value = stretch ? String(this.placeOf(stretch.to)) : String(this.steps);
     this.drawBars();
     this.card.hidden = false;
-    this.events.opened(true);
+    this.events.opened();
     this.tell();
   }
 
@@ -93,7 +93,7 @@ export class TimeCard {
     this.field = null;
     this.box.checked = false;
     this.card.hidden = true;
-    this.events.opened(false);
+    this.events.opened();
     this.events.changed(null);
   }
 
@@ -108,6 +108,16 @@ export class TimeCard {
   get stretch(): { from: number; to: number } | null {
     const [from, to] = [Number(this.from.value), Number(this.to.value)];
     return from === 0 && to === this.steps ? null : { from: this.dayAt(from), to: this.dayAt(to) };
+  }
+
+  private async choose(field: number): Promise<void> {
+    try {
+      await this.open(field);
+      this.events.chosen();
+    } catch (error) {
+      this.close();
+      this.events.failed(error instanceof Error ? error.message : String(error));
+    }
   }
 
   private about(): FieldInfo {
