@@ -17,16 +17,15 @@ const COMES = 1.6;
 export class Minimap {
   private readonly card = byId("minimap");
   private readonly canvas = byId<HTMLCanvasElement>("minimap-map");
-  private readonly density: Float32Array;
+  private density: Float32Array | null = null;
   private land: HTMLCanvasElement | null = null;
   private drawnWith: Palette | null = null;
 
   constructor(
-    points: Points,
+    private readonly points: Points,
     private readonly view: MapView,
     private readonly wholeScale: () => number,
   ) {
-    this.density = densityOf(points);
     view.watch((palette) => this.draw(palette));
     const go = (event: PointerEvent): void => {
       const box = this.canvas.getBoundingClientRect();
@@ -58,6 +57,7 @@ export class Minimap {
     if (hidden || !ink) return;
     if (this.drawnWith !== palette) {
       this.drawnWith = palette;
+      this.density ??= densityOf(this.points);
       this.land = paint(this.density, palette);
     }
     const { width, height } = this.canvas;

@@ -98,7 +98,7 @@ export class Page {
   private makeView(): MapView {
     const { map, points, titles, regions } = this.library;
     const { picker, shown } = this;
-    let counts = regions.counts(shown.has);
+    let counts: Uint32Array[] = [];
     shown.watch(() => (counts = regions.counts(shown.has)));
     const titleSource = {
       get ready() {
