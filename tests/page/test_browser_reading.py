@@ -140,7 +140,7 @@ def test_points_take_the_colour_of_any_column_which_is_loaded_only_then(visit: V
     choose(visitor, "topic")
     assert page.locator(".kind").all_text_contents() == ["West288", "East288"]
     choose(visitor, "how true the map is")
-    page.mouse.move(*visitor.on_screen(0.5, 0.5))
+    page.mouse.move(*visitor.on_screen(*visitor.points()[300]))
     wait(lambda: "% of its neighbours kept" in page.text_content("#hover-value"))
     page.click("#reading-open")
     page.select_option("#colour", "plain")
