@@ -51,6 +51,7 @@ export class Reading {
   private readonly opener = byId("reading-open");
   private armed: Tool | null = null;
   private applying = false;
+  private applied = 0;
 
   constructor(
     private readonly library: Library,
@@ -248,15 +249,21 @@ export class Reading {
   private async apply({ at, colour, only, time, region, article, theme }: Standing, anew = true): Promise<void> {
     const { colouring, selection, view } = this;
     this.applying = true;
+    // Of quick steps back and forth only the last one counts.
+    const turn = ++this.applied;
+    const late = (): boolean => turn !== this.applied;
     try {
       if (theme) visitTheme(theme);
       const choice = colour !== undefined && colouring.offers(colour) ? colour : colouring.first;
       if (anew || choice !== colouring.choice || only) await colouring.choose(choice, only);
+      if (late()) return;
       if (time && this.time.offers(time.field)) await this.time.open(time.field, time);
       else if (this.time.field !== null) this.time.close();
+      if (late()) return;
       if (region && this.library.regions.region(region)) this.selectRegion(region);
       else if (anew) selection.clear();
       await this.library.titlesLoaded;
+      if (late()) return;
       const row = article && this.rowOf(article);
       if (row !== undefined && row !== this.host.article) this.host.open(row);
       else if (row === undefined && anew) this.host.closeArticle();
@@ -264,7 +271,7 @@ export class Reading {
     } catch (error) {
       byId("reading-status").textContent = error instanceof Error ? error.message : String(error);
     } finally {
-      this.applying = false;
+      if (!late()) this.applying = false;
     }
   }
 
