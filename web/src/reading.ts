@@ -96,7 +96,8 @@ export class Reading {
 
   /** The reader moved the view. */
   steered(): void {
-    this.link.steered();
+    // What came from the address is there already.
+    if (!this.applying) this.link.steered();
   }
 
   /** Before and after something that the browser's way back should undo. */
