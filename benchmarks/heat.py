@@ -61,7 +61,7 @@ def main() -> None:
                 "quality": {"recall": {"10": share}, "question_overlap": None},
                 "knowledge": {"tree": tree, "prior": asdict(Prior())},
             },
-            documents=PayloadDocuments(names, names, names, names, np.zeros((count, 1), np.int32)),
+            documents=PayloadDocuments(names, names, names, names, names, np.zeros((count, 1), np.int32)),
             coordinates=where, recall=np.full(count, 0.5, np.float32), finest_region=np.zeros(count, np.int32),
             levels=[], questions=rows, places=places,
         )  # fmt: skip

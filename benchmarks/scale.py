@@ -80,7 +80,7 @@ def one(atlas: Path, count: int) -> dict[str, object]:
             made.save(folder / "map")
             build_page(
                 folder / "page", head={"title": "", "model": "", "quality": {}, "question_region": None},
-                documents=PayloadDocuments(titles, texts, blank, blank, graph.indices[:, :10]),
+                documents=PayloadDocuments(titles, titles, texts, blank, blank, graph.indices[:, :10]),
                 coordinates=made.coordinates, recall=made.recall_10, finest_region=made.membership[:, -1],
                 levels=made.regions.levels, questions=[],
             )  # fmt: skip

@@ -32,6 +32,7 @@ from knowscape.maps.layout import LayoutOptions
 from knowscape.maps.neighbours import NeighbourGraph, neighbour_graph
 from knowscape.maps.quality import clearly_worse
 from knowscape.page.build import build_page
+from knowscape.page.fields import choose_fields
 from knowscape.page.payload import PayloadDocuments
 from knowscape.progress import SILENT, Progress
 from knowscape.quiz.estimate import Prior
@@ -292,6 +293,7 @@ def make_page(atlas: Atlas, *, model: str | None = None, out: Path | None = None
     near = make_neighbours(atlas, name, progress=progress)
     with progress.stage("Page"):
         questions, places, knowledge = _page_quiz(atlas, made, name)
+        sources: list[str] = corpus.table["source"].to_pylist()
         build_page(
             folder,
             made_from=sha256_json(made.about),
@@ -304,7 +306,13 @@ def make_page(atlas: Atlas, *, model: str | None = None, out: Path | None = None
                 "knowledge": knowledge,
             },
             documents=PayloadDocuments(
-                corpus.titles, corpus.texts, corpus.urls, corpus.table["source"].to_pylist(), near.indices[:, :_SHOWN]
+                corpus.ids,
+                corpus.titles,
+                corpus.texts,
+                corpus.urls,
+                sources,
+                near.indices[:, :_SHOWN],
+                choose_fields(corpus.table["metadata"].to_pylist(), sources),
             ),
             coordinates=made.coordinates[:count],
             recall=made.recall_10[:count],

@@ -218,7 +218,7 @@ def test_no_path_is_made_of_an_id_or_a_title_and_a_harmless_one_of_a_name(tmp_pa
         atlas / "page" / "data",
         head={"title": NASTY[0]},
         documents=PayloadDocuments(
-            corpus.titles, corpus.texts, corpus.urls, corpus.ids, np.zeros((count, 0), np.int32)
+            corpus.ids, corpus.titles, corpus.texts, corpus.urls, corpus.ids, np.zeros((count, 0), np.int32)
         ),
         coordinates=np.zeros((count, 2), np.float32),
         recall=np.zeros(count, np.float32),

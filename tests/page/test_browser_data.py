@@ -44,7 +44,8 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
             "knowledge": {"tree": TREE, "prior": asdict(Prior())} if questions else None,
         },
         documents=PayloadDocuments(
-            titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)], titles, np.zeros((COUNT, 2), np.int32)
+            [f"id {row}" for row in range(COUNT)], titles, texts, [ADDRESSES[row % 4] for row in range(COUNT)],
+            titles, np.zeros((COUNT, 2), np.int32),
         ),
         coordinates=places,
         recall=np.full(COUNT, 0.5, dtype=np.float32),

@@ -2,13 +2,17 @@
 
 import { byId, element } from "./dom";
 import { listKin, ranksOnMap, type Kin } from "./kin";
-import { mapX, mapY, NO_REGION, type MapInfo, type Points, type Texts } from "./payload";
+import { mapX, mapY, type MapInfo, type Points, type Texts } from "./payload";
+import type { Regions } from "./regions";
 
 /** Everything the page knows about the documents. */
 export interface Library {
   map: MapInfo;
   points: Points;
+  regions: Regions;
+  /** Empty until `titlesLoaded`. */
   titles: readonly string[];
+  titlesLoaded: Promise<unknown>;
   texts: Texts;
 }
 
@@ -21,19 +25,6 @@ export function keptAround({ recall, region }: Pick<Points, "recall" | "region">
     count += 1;
   });
   return (kept / 255 / Math.max(count, 1)) * 10;
-}
-
-/** The names of the regions around an article, coarse to fine. */
-export function regionPath({ map, points }: Library, index: number): string[] {
-  const path: string[] = [];
-  let at: number | null = points.region[index] ?? NO_REGION;
-  for (let level = map.levels.length - 1; level >= 0 && at !== null && at !== NO_REGION; level--) {
-    const region: MapInfo["levels"][number][number] | undefined = map.levels[level]?.[at];
-    if (!region) break;
-    if (path[0] !== region.label) path.unshift(region.label);
-    at = region.parent;
-  }
-  return path;
 }
 
 /** Return the address if it leads to the web, otherwise null: a corpus is data and may hold anything. */
@@ -75,7 +66,10 @@ export class ArticlePanel {
   ) {
     byId("article-close").addEventListener("click", () => this.close());
     this.panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+      if (event.key !== "Escape") return;
+      // The page has more to put away, but not by the same key press.
+      event.preventDefault();
+      this.close();
     });
   }
 
@@ -86,7 +80,7 @@ export class ArticlePanel {
   open(index: number, takeFocus: boolean): void {
     this.opened = index;
     this.title.textContent = this.library.titles[index] ?? "";
-    this.path.textContent = regionPath(this.library, index).slice(-2).join(" · ");
+    this.path.textContent = this.regionNames(index).slice(-2).join(" · ");
     this.body.replaceChildren(element("p", { class: "quiet", text: "Loading the text …" }));
     this.foot.replaceChildren(this.trust(index));
     this.panel.hidden = false;
@@ -100,6 +94,11 @@ export class ArticlePanel {
     this.opened = null;
     this.panel.hidden = true;
     this.events.closed();
+  }
+
+  private regionNames(index: number): string[] {
+    const { regions } = this.library;
+    return regions.around(index).map((id) => regions.region(id)?.label ?? "");
   }
 
   private async fill(index: number): Promise<void> {
@@ -143,9 +142,14 @@ export class HoverCard {
   private readonly card = byId("hover");
   private readonly title = byId("hover-title");
   private readonly words = byId("hover-words");
+  private readonly value = byId("hover-value");
   private shown: number | null = null;
 
-  constructor(private readonly library: Library) {}
+  constructor(
+    private readonly library: Library,
+    /** What the colour of an article says, where it has one. */
+    private readonly tell: (index: number) => string | null,
+  ) {}
 
   get index(): number | null {
     return this.shown;
@@ -166,6 +170,7 @@ export class HoverCard {
     this.shown = index;
     this.title.textContent = this.library.titles[index] ?? "";
     this.words.textContent = "";
+    this.value.textContent = this.tell(index);
     this.card.hidden = false;
     this.library.texts.article(index).then(
       ({ text }) => {

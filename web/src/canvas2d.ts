@@ -3,7 +3,7 @@
 import { css, scaleColour, type Palette, type Rgb } from "./colour";
 import { clearAt, fogAt, mix, smooth } from "./curves";
 import type { Field } from "./field";
-import { dotsAt, type Painter, type Scene } from "./painter";
+import { dotsAt, plainLooks, STATE, type Looks, type Painter, type Scene } from "./painter";
 import { mapX, mapY, type Box, type Points } from "./payload";
 import { cellOf, SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
 
@@ -15,6 +15,7 @@ export class CanvasPainter implements Painter {
   private readonly ink: CanvasRenderingContext2D;
   private palette: Palette | null = null;
   private points: Points | null = null;
+  private looks: Looks = plainLooks(0);
   private terrain: Terrain | null = null;
   private field: Field | null = null;
   private land: HTMLCanvasElement | null = null;
@@ -41,6 +42,11 @@ export class CanvasPainter implements Painter {
 
   setPoints(points: Points): void {
     this.points = points;
+    this.looks = plainLooks(points.count);
+  }
+
+  setLooks(looks: Looks): void {
+    this.looks = looks;
   }
 
   setTerrain(terrain: Terrain): void {
@@ -61,7 +67,7 @@ export class CanvasPainter implements Painter {
     ink.fillStyle = css(palette.colours.sea);
     ink.fillRect(0, 0, canvas.width, canvas.height);
     if (this.land) this.stretch(this.land, WHOLE, scene, scene.rise);
-    if (this.veil && this.field) this.stretch(this.veil, this.field.box, scene, 1);
+    if (scene.heat && this.veil && this.field) this.stretch(this.veil, this.field.box, scene, 1);
     this.drawDots(scene, palette);
   }
 
@@ -82,16 +88,19 @@ export class CanvasPainter implements Painter {
   }
 
   private drawDots({ camera }: Scene, palette: Palette): void {
-    const { ink, points, ratio } = this;
+    const { ink, points, ratio, looks } = this;
     if (!points) return;
     const step = Math.ceil(points.count / MOST_POINTS);
-    const dots = dotsAt(camera.scale, points.count);
-    const size = dots.size * ratio;
-    ink.fillStyle = css(palette.colours.ink, dots.alpha);
+    const dots = dotsAt(camera.scale, points.count, looks.colours !== null);
+    const fill = fillsOf(looks.colours, palette, dots.alpha);
     for (let i = 0; i < points.count; i += step) {
+      const state = looks.codes[2 * i + 1] ?? STATE.plain;
+      if (state === STATE.hidden) continue;
+      const size = dots.size * ratio * (state === STATE.chosen ? 1.3 : 1);
       const x = camera.screenX(mapX(points, i)) * ratio;
       const y = camera.screenY(mapY(points, i)) * ratio;
       if (x < 0 || y < 0 || x > this.canvas.width || y > this.canvas.height) continue;
+      ink.fillStyle = fill(looks.codes[2 * i] ?? 0, state);
       ink.beginPath();
       ink.arc(x, y, size / 2, 0, Math.PI * 2);
       ink.fill();
@@ -134,6 +143,26 @@ export class CanvasPainter implements Painter {
       return [colour, Math.min(fog + known, 0.85) * edge * smooth(-3, -0.2, this.heightAt(x, y))];
     });
   }
+}
+
+/** Return what gives a point's fill by its place among the colours and its state; each is made once. */
+function fillsOf(
+  colours: Uint8Array | null,
+  palette: Palette,
+  alpha: number,
+): (code: number, state: number) => string {
+  const made = new Map<number, string>();
+  return (code, state) => {
+    const key = colours ? code * 4 + state : state;
+    let fill = made.get(key);
+    if (fill === undefined) {
+      const own = colours ? ([0, 1, 2].map((i) => (colours[4 * code + i] ?? 0) / 255) as [number, number, number]) : null;
+      const plain = state === STATE.chosen ? palette.colours.accent : palette.colours.ink;
+      const seen = state === STATE.back ? alpha * 0.3 : state === STATE.chosen ? Math.max(alpha, 0.9) : alpha;
+      made.set(key, (fill = css(own ?? plain, seen)));
+    }
+    return fill;
+  };
 }
 
 /** Paint an image cell by cell; cell rows count from the lower edge, image rows from the upper one. */

@@ -79,18 +79,32 @@ export type MapColour = (typeof MAP_COLOURS)[number];
 
 export interface Palette {
   colours: Record<MapColour, Rgb>;
+  /** Of knowledge. */
   scale: readonly Rgb[];
+  /** Of the largest kinds of points, of the others, and of what points are measured by. */
+  categories: readonly Rgb[];
+  other: Rgb;
+  sequence: readonly Rgb[];
   dark: boolean;
 }
 
 const SCALE_STOPS = 5;
+/** So many kinds have a colour of their own: more could not be told apart by all eyes. */
+export const CATEGORIES = 9;
 
 export function readPalette(root: HTMLElement): Palette {
   const style = getComputedStyle(root);
   const read = (name: string): Rgb => parseHex(style.getPropertyValue(`--${name}`));
   const colours = Object.fromEntries(MAP_COLOURS.map((name) => [name, read(name)])) as Record<MapColour, Rgb>;
-  const scale = Array.from({ length: SCALE_STOPS }, (_, i) => read(`known-${i}`));
-  return { colours, scale, dark: root.dataset["theme"] === "dark" };
+  const all = (name: string, count: number): Rgb[] => Array.from({ length: count }, (_, i) => read(`${name}-${i}`));
+  return {
+    colours,
+    scale: all("known", SCALE_STOPS),
+    categories: all("kind", CATEGORIES),
+    other: read("kind-other"),
+    sequence: all("value", SCALE_STOPS),
+    dark: root.dataset["theme"] === "dark",
+  };
 }
 
 export const css = (colour: Rgb, alpha = 1): string =>

@@ -60,6 +60,8 @@ export interface TitleSource {
   count: number;
   inBox(x0: number, y0: number, x1: number, y1: number): number[];
   at(index: number): { x: number; y: number; title: string };
+  /** Whether any article of a region is shown. */
+  shows(level: number, number: number): boolean;
 }
 
 const narrow = (): boolean => window.innerWidth < 600;
@@ -165,7 +167,9 @@ export class LabelLayer {
 
   private candidates(camera: Camera): Name[] {
     const names = this.regions.flatMap((level, i) =>
-      levelVisible(i, this.levels[i] ?? [], camera.scale) ? level.filter((name) => isNear(name, camera)) : [],
+      levelVisible(i, this.levels[i] ?? [], camera.scale)
+        ? level.filter((name, number) => isNear(name, camera) && this.source.shows(i, number))
+        : [],
     );
     return this.source.ready && titlesVisible(this.source.count, camera.scale)
       ? names.concat(this.titlesIn(camera))

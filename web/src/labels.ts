@@ -152,6 +152,10 @@ export function levelVisible(level: number, regions: readonly Region[], scale: n
   return apart >= (COMES[level] ?? 172) && apart <= (GOES[level] ?? 2400);
 }
 
+/** How many levels have come in at this scale, whether they have gone since or not. */
+export const levelsReached = (levels: readonly Region[][], scale: number): number =>
+  levels.filter((regions, level) => scale / Math.sqrt(Math.max(regions.length, 1)) >= (COMES[level] ?? 172)).length;
+
 /** Points get their titles when they are this many pixels apart on average. */
 export const TITLE_ROOM = 42;
 export const titlesVisible = (count: number, scale: number): boolean =>

@@ -7,21 +7,34 @@ import "./styles/quiz.css";
 import "./styles/survey.css";
 import "./styles/tour.css";
 import "./styles/place.css";
+import "./styles/reading.css";
+import "./styles/selection.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";
 import { Page } from "./page";
+import { Regions } from "./regions";
 import { startTheme } from "./theme";
 
 async function start(): Promise<void> {
-  startTheme(byId<HTMLButtonElement>("theme"));
+  startTheme();
   const map = await loadMap();
   document.title = map.title;
   byId("title").textContent = map.title;
-  const [points, titles, questions] = await Promise.all([loadPoints(map), loadTitles(), loadQuestions(map)]);
+  // The titles are the most of it, and nothing of the first picture waits for them.
+  const titles: string[] = [];
+  const titlesLoaded = loadTitles().then((loaded) => {
+    for (const title of loaded) titles.push(title);
+  });
+  // Whoever waits for it says what went wrong.
+  titlesLoaded.catch(() => undefined);
+  const [points, questions] = await Promise.all([loadPoints(map), loadQuestions(map)]);
   // Names are measured, so the typeface must be there before they are placed.
   await document.fonts.ready;
-  new Page({ map, points, titles, texts: new Texts(map.text_block) }, questions);
+  const regions = new Regions(map.levels, points);
+  const page = new Page({ map, points, regions, titles, titlesLoaded, texts: new Texts(map.text_block) }, questions);
+  await titlesLoaded;
+  page.titlesArrived();
   document.documentElement.dataset["state"] = "ready";
 }
 

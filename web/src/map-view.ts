@@ -10,7 +10,7 @@ import { Gestures } from "./gestures";
 import { LabelLayer, type TitleSource } from "./label-layer";
 import { TITLE_ROOM, type Rect } from "./labels";
 import { MarkerLayer, type Marks, type Place } from "./markers";
-import type { Painter } from "./painter";
+import type { Looks, Painter } from "./painter";
 import type { Box, MapInfo, Points } from "./payload";
 import type { Picker } from "./picker";
 import { frame, type Words } from "./picture";
@@ -23,6 +23,8 @@ export interface MapEvents {
   leave(): void;
   /** The view came to rest or moved. */
   moved(): void;
+  /** The reader moved it. */
+  steered(): void;
 }
 
 const RISE_MS = 700;
@@ -62,6 +64,8 @@ export class MapView {
   private palette: Palette | null = null;
   private rise = 0;
   private distrust = 0;
+  private heat = true;
+  private readonly watchers = new Set<(palette: Palette) => void>();
   private travel: Tick | null = null;
   private goal = this.camera.look();
   private covered: Rect[] = [];
@@ -82,8 +86,11 @@ export class MapView {
     this.painter.setPoints(points);
     this.labels = new LabelLayer(byId("map-labels"), map.levels, titles);
     new Gestures(this.node, {
-      pan: (dx, dy) => this.change(() => this.camera.panBy(dx, dy)),
-      zoom: (factor, x, y) => this.change(() => this.camera.zoomAt(factor, x, y)),
+      pan: (dx, dy) => this.panBy(dx, dy),
+      zoom: (factor, x, y) => {
+        this.change(() => this.camera.zoomAt(factor, x, y));
+        this.events.steered();
+      },
       step: (factor, x, y) => this.step(factor, x, y),
       click: (x, y, reach) => this.events.click(x, y, reach),
       hover: (x, y) => this.events.hover(x, y),
@@ -95,8 +102,8 @@ export class MapView {
     this.resize();
   }
 
-  /** Raise the land once the first frame is on the screen; `then` runs after it. */
-  raiseLand(picker: Picker, then: () => void): void {
+  /** Raise the land once the first frame is on the screen, and then make articles be found. */
+  raiseLand(picker: Picker): void {
     whenIdle(() => {
       this.painter.setTerrain(buildTerrain(this.points));
       if (reducedMotion()) this.rise = 1;
@@ -109,7 +116,6 @@ export class MapView {
       whenIdle(() => {
         picker.build();
         this.frames.request();
-        then();
       });
     });
   }
@@ -130,6 +136,22 @@ export class MapView {
     this.frames.request();
   }
 
+  /** Whether knowledge and fog are shown. */
+  setHeat(on: boolean): void {
+    this.heat = on;
+    this.frames.request();
+  }
+
+  setLooks(looks: Looks): void {
+    this.painter.setLooks(looks);
+    this.frames.request();
+  }
+
+  /** Call `drawn` with every frame. */
+  watch(drawn: (palette: Palette) => void): void {
+    this.watchers.add(drawn);
+  }
+
   mark(marks: Partial<Marks>): void {
     this.marks = { ...this.marks, ...marks };
     this.frames.request();
@@ -142,6 +164,23 @@ export class MapView {
 
   panBy(dx: number, dy: number): void {
     this.change(() => this.camera.panBy(dx, dy));
+    this.events.steered();
+  }
+
+  /** Show a look at once. */
+  set(look: Look): void {
+    this.travelTo(look, 0);
+    this.events.steered();
+  }
+
+  /** Where a flight leads, or where the view is. */
+  destination(): Look {
+    return this.travel ? this.goal : this.camera.look();
+  }
+
+  /** The look that shows a box between the cards. */
+  lookAt(box: Box): Look {
+    return this.camera.fit(box, this.fitInsets());
   }
 
   /** Zoom in one smooth step, about a screen point or the middle of the free part. */
@@ -150,13 +189,14 @@ export class MapView {
     const goal = new Camera();
     goal.resize(this.camera.width, this.camera.height);
     // Quick presses add up: each starts from where the last one leads.
-    goal.set(this.travel ? this.goal : this.camera.look());
+    goal.set(this.destination());
     goal.zoomAt(factor, x ?? middle.x, y ?? middle.y);
     this.travelTo(goal.look(), STEP_MS);
+    this.events.steered();
   }
 
   fit(box: Box, glide = true): void {
-    this.travelTo(this.camera.fit(box, this.fitInsets()), glide ? FLIGHT_MS : 0);
+    this.travelTo(this.lookAt(box), glide ? FLIGHT_MS : 0);
   }
 
   /** Bring a place into the free part of the window if it is not there: by a small move, or by showing all. */
@@ -167,7 +207,7 @@ export class MapView {
     const dx = Math.max(left + SIGHT - x, 0) - Math.max(x - (width - right - SIGHT), 0);
     const dy = Math.max(top + SIGHT - y, 0) - Math.max(y - (height - bottom - SIGHT), 0);
     if (dx === 0 && dy === 0) return;
-    if (scale > 2.5 * this.camera.fit(whole, this.fitInsets()).scale) this.fit(whole);
+    if (scale > 2.5 * this.lookAt(whole).scale) this.fit(whole);
     else this.travelTo({ x: this.camera.x - dx / scale, y: this.camera.y + dy / scale, scale }, STEP_MS * 2);
   }
 
@@ -195,8 +235,8 @@ export class MapView {
         x1: box.right - frame.left,
         y1: box.bottom - frame.top,
       }));
-    const article = document.querySelector(".article:not([hidden])");
-    this.beside = article && frame.width > WIDE ? article.getBoundingClientRect().right - frame.left : 0;
+    const sheet = document.querySelector<HTMLElement>(".sheet:not([hidden])");
+    this.beside = sheet && frame.width > WIDE ? sheet.getBoundingClientRect().right - frame.left : 0;
     this.frames.request();
   }
 
@@ -282,7 +322,7 @@ export class MapView {
     const ink = picture.getContext("2d");
     if (!ink) return null;
     this.painter.resize(PICTURE.side, PICTURE.side, PICTURE.ratio);
-    this.painter.draw({ camera, rise: 1, distrust: 0, moving: false });
+    this.painter.draw({ camera, rise: 1, distrust: 0, heat: true, moving: false });
     // WebGL's picture is there until the task ends in which it was drawn.
     ink.drawImage(byId<HTMLCanvasElement>("map-ground"), 0, 0);
     this.resize();
@@ -315,10 +355,12 @@ export class MapView {
     this.lastFrame = performance.now();
     // Only a moving view or land may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
     const inMotion = this.travel !== null || this.restless || (this.rise > 0 && this.rise < 1);
-    this.painter.draw({ camera: this.camera, rise: this.rise, distrust: this.distrust, moving: inMotion });
+    const { camera, rise, distrust, heat } = this;
+    this.painter.draw({ camera, rise, distrust, heat, moving: inMotion });
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
     if (fading) this.frames.request();
+    for (const drawn of this.watchers) drawn(this.palette);
   }
 
   /** Names stand neither under a card nor on a mark. */

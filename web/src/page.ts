@@ -2,12 +2,13 @@
 
 import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
-import { ArticlePanel, HoverCard, placeOf, type Library } from "./article";
+import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, formatCount } from "./dom";
+import { byId, formatCount, whenIdle } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
+import { openHook } from "./hook";
 import { KEPT, type Kin } from "./kin";
 import { drawLegend } from "./legend";
 import { MapView } from "./map-view";
@@ -16,10 +17,13 @@ import type { Box, Question } from "./payload";
 import { Picker } from "./picker";
 import { keepPicture } from "./picture";
 import { boxAround, PlacePanel } from "./place-panel";
+import { Pointing } from "./pointing";
 import { QuizCard } from "./quiz";
+import { Reading } from "./reading";
 import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
 import { openAnswers } from "./shared";
+import { Shown } from "./shown";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
 import { onTheme } from "./theme";
@@ -27,10 +31,7 @@ import { Tour } from "./tour";
 import { startTrust } from "./trust";
 
 const WHOLE_MAP: Box = [0, 0, 1, 1];
-const PAN_STEP = 90;
 const MOST_HIT_MARKS = 400;
-/** How far from the cross hairs the keyboard finds an article, in pixels. */
-const AIM_REACH = 90;
 
 export class Page {
   private readonly region: Box;
@@ -38,10 +39,12 @@ export class Page {
   private readonly view: MapView;
   private readonly answers: Answers;
   private readonly panel: ArticlePanel;
-  private readonly card: HoverCard;
   private readonly api = new Api(() => this.serverChanged());
-  private readonly searchBox: SearchBox;
   private readonly placePanel: PlacePanel;
+  private readonly shown: Shown;
+  private readonly pointing: Pointing;
+  private readonly reading: Reading;
+  private searchBox: SearchBox | null = null;
   private readonly survey: Survey | null;
   private readonly surveyPanel: SurveyPanel | null;
   private readonly heat: Heat | null;
@@ -57,10 +60,10 @@ export class Page {
     private readonly library: Library,
     private readonly questions: readonly Question[],
   ) {
-    const { map, points, titles } = library;
+    const { map, points, regions } = library;
     this.region = map.question_region ?? WHOLE_MAP;
-    this.picker = new Picker(points);
-    this.card = new HoverCard(library);
+    this.shown = new Shown(points.count);
+    this.picker = new Picker(points, this.shown.has);
     this.panel = new ArticlePanel(library, {
       closed: () => this.articleClosed(),
       kin: (index, kin) => this.showKin(index, kin),
@@ -69,47 +72,82 @@ export class Page {
     this.answers = openAnswers(map, questions);
     this.view = this.makeView();
     this.survey = map.knowledge
-      ? new Survey(map.knowledge, map, points, this.region, questions, this.answers)
+      ? new Survey(map.knowledge, regions, points, this.region, questions, this.answers)
       : null;
     this.field = this.survey?.field() ?? null;
     this.heat = this.field ? new Heat(this.field, (field) => this.view.setField(field)) : null;
-    onTheme(() => this.repaint());
     startTrust(map, (on) => this.view.setDistrust(on));
-    const search = new TitleSearch(titles);
-    this.searchBox = this.makeSearch(search);
-    this.placePanel = this.makePlacePanel();
+    this.pointing = new Pointing(library, this.view, this.picker, (index) => this.colourOf(index), {
+      open: (index) => this.open(index, false),
+      nothing: () => this.panel.close(),
+    });
     this.quiz = this.survey ? this.makeQuiz(this.survey) : null;
     this.surveyPanel = this.survey ? this.makeSurveyPanel(this.survey) : null;
-    byId("legend").hidden = this.quiz === null;
+    this.placePanel = this.makePlacePanel();
     this.tour = new Tour(this.quiz !== null, browserStorage(), () => this.view.measure());
     this.startTools();
-    this.startKeys();
+    document.addEventListener("keydown", (event) => this.pageKey(event));
     this.describeMap();
     this.watchCards();
     this.view.measure();
     this.view.fit(this.region, false);
-    this.view.raiseLand(this.picker, () => search.prepare());
-    this.openHook();
+    this.reading = this.makeReading();
+    onTheme(() => this.repaint());
+    this.view.raiseLand(this.picker);
+    this.tellTests();
     void this.api.start();
   }
 
+  /** The titles are there: they can be searched, and stand on the map. */
+  titlesArrived(): void {
+    const search = new TitleSearch(this.library.titles);
+    this.searchBox = this.makeSearch(search);
+    this.searchBox.serverChanged();
+    this.view.frames.request();
+    whenIdle(() => search.prepare());
+  }
+
   private makeView(): MapView {
-    const { map, points, titles } = this.library;
-    const { picker } = this;
+    const { map, points, titles, regions } = this.library;
+    const { picker, shown } = this;
+    let counts: Uint32Array[] = [];
+    shown.watch(() => (counts = regions.counts(shown.has)));
     const titleSource = {
       get ready() {
-        return picker.ready;
+        return picker.ready && titles.length > 0;
       },
       count: points.count,
       inBox: (x0: number, y0: number, x1: number, y1: number) => picker.inBox(x0, y0, x1, y1),
       at: (index: number) => ({ ...placeOf(this.library, index), title: titles[index] ?? "" }),
+      shows: (level: number, number: number) => shown.all || (counts[level]?.[number] ?? 0) > 0,
     };
     return new MapView(map, points, titleSource, {
-      click: (x, y, reach) => this.click(x, y, reach),
-      hover: (x, y) => this.hover(x, y),
-      leave: () => this.endHover(),
-      moved: () => this.moved(),
+      click: (x, y, reach) => this.pointing.click(x, y, reach),
+      hover: (x, y) => this.pointing.hover(x, y),
+      leave: () => this.pointing.leave(),
+      moved: () => this.pointing?.moved(),
+      steered: () => this.reading?.steered(),
     });
+  }
+
+  private makeReading(): Reading {
+    const { panel } = this;
+    return new Reading(this.library, this.view, this.picker, this.shown, this.region, {
+      get article() {
+        return panel.index;
+      },
+      open: (index) => this.open(index, true),
+      closeArticle: () => panel.close(),
+      makeWay: () => {
+        panel.close();
+        this.surveyPanel?.hide();
+      },
+    });
+  }
+
+  private colourOf(index: number): string | null {
+    const { dye } = this.reading.colouring;
+    return dye && `${dye.name}: ${dye.tell(index)}`;
   }
 
   private makeSearch(search: TitleSearch): SearchBox {
@@ -147,7 +185,7 @@ export class Page {
   }
 
   private serverChanged(): void {
-    this.searchBox.serverChanged();
+    this.searchBox?.serverChanged();
     this.placePanel.serverChanged();
   }
 
@@ -198,6 +236,7 @@ export class Page {
       open: () => {
         this.panel.close();
         this.placePanel.hide();
+        this.reading.selection.clear();
         this.view.measure();
       },
       closed: () => this.view.measure(),
@@ -226,67 +265,23 @@ export class Page {
     const palette = readPalette(document.documentElement);
     this.view.setPalette(palette);
     drawLegend(byId<HTMLCanvasElement>("legend-scale"), palette);
-  }
-
-  private articleAt(x: number, y: number, reach: number): number | null {
-    const { camera } = this.view;
-    return this.picker.nearest(camera.mapX(x), camera.mapY(y), reach / camera.scale);
-  }
-
-  private click(x: number, y: number, reach: number): void {
-    const index = this.articleAt(x, y, reach);
-    if (index === null) this.panel.close();
-    else this.open(index, false);
-  }
-
-  private hover(x: number, y: number): void {
-    const index = this.articleAt(x, y, 10);
-    this.mapNode.classList.toggle("pointing", index !== null);
-    this.showCard(index);
-  }
-
-  private showCard(index: number | null): void {
-    const { camera } = this.view;
-    const place = index === null ? null : placeOf(this.library, index);
-    this.card.show(
-      index,
-      place ? { x: camera.screenX(place.x), y: camera.screenY(place.y) } : { x: 0, y: 0 },
-    );
-    this.view.mark({ hovered: place });
-  }
-
-  private endHover(): void {
-    this.mapNode.classList.remove("pointing");
-    if (this.view.marks.aim === null) this.showCard(null);
-  }
-
-  private moved(): void {
-    if (this.view.marks.aim) this.aim();
-    else if (this.card.index !== null) this.showCard(null);
-  }
-
-  /** With the keyboard the article next to the cross hairs is the one meant. */
-  private aim(): void {
-    const { camera } = this.view;
-    const { x, y } = this.view.middle();
-    this.view.mark({ aim: { x: camera.mapX(x), y: camera.mapY(y) } });
-    const before = this.card.index;
-    const index = this.articleAt(x, y, AIM_REACH);
-    this.showCard(index);
-    if (index !== null && index !== before) byId("map-status").textContent = this.library.titles[index] ?? "";
+    this.reading.dress();
   }
 
   private open(index: number, fly: boolean): void {
     const place = placeOf(this.library, index);
+    this.reading.leave();
     this.lastOpened = this.quiz?.current ?? null;
-    this.showCard(null);
+    this.pointing.show(null);
     this.surveyPanel?.hide();
     this.placePanel.hide();
+    this.reading.selection.show(false);
     this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
     tellNotebook([index]);
     this.view.measure();
     if (fly) this.view.flyTo(place);
+    this.reading.arrive();
   }
 
   private showKin(index: number, kin: readonly Kin[]): void {
@@ -297,8 +292,12 @@ export class Page {
 
   private articleClosed(): void {
     tellNotebook([]);
+    const { selection } = this.reading;
+    this.reading.arrive();
     this.view.mark({ chosen: null, kin: null });
+    selection.show(selection.any);
     this.view.measure();
+    if (selection.any) return selection.focus();
     // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.
     const next = byId("quiz-next");
     if (this.lastOpened && this.quiz?.isAnswered && !next.hidden) next.focus({ preventScroll: true });
@@ -310,7 +309,6 @@ export class Page {
     byId("zoom-out").addEventListener("click", () => this.view.step(1 / 1.8));
     byId("zoom-fit").addEventListener("click", () => this.view.fit(this.region));
     const button = byId("legend-open");
-    button.hidden = this.quiz === null;
     button.addEventListener("click", () => this.openLegend(!byId("legend").classList.contains("open")));
     this.mapNode.addEventListener("pointerdown", () => this.openLegend(false));
   }
@@ -323,60 +321,23 @@ export class Page {
   }
 
   private escape(): void {
-    if (this.tour.end()) return;
+    if (this.tour.end() || this.reading.escape()) return;
     this.openLegend(false);
     this.surveyPanel?.close();
     this.placePanel.close();
     this.panel.close();
   }
 
-  private startKeys(): void {
-    this.mapNode.addEventListener("keydown", (event) => this.mapKey(event));
-    this.mapNode.addEventListener("focus", () => {
-      if (this.mapNode.matches(":focus-visible")) this.aim();
-    });
-    this.mapNode.addEventListener("blur", () => this.dropAim());
-    this.mapNode.addEventListener("pointerdown", () => this.dropAim());
-    document.addEventListener("keydown", (event) => this.pageKey(event));
-  }
-
-  private dropAim(): void {
-    if (!this.view.marks.aim) return;
-    this.view.mark({ aim: null });
-    this.showCard(null);
-  }
-
-  private mapKey(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = event.shiftKey ? PAN_STEP * 3 : PAN_STEP;
-    const pans: Record<string, [number, number]> = {
-      ArrowLeft: [step, 0],
-      ArrowRight: [-step, 0],
-      ArrowUp: [0, step],
-      ArrowDown: [0, -step],
-    };
-    const pan = pans[event.key];
-    if (pan) {
-      if (!this.view.marks.aim) this.aim();
-      this.view.panBy(...pan);
-    } else if (event.key === "Enter") {
-      const { x, y } = this.view.middle();
-      const index = this.articleAt(x, y, AIM_REACH);
-      if (index !== null) this.open(index, false);
-    } else {
-      return;
-    }
-    event.preventDefault();
-  }
-
   private pageKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target instanceof HTMLInputElement && event.target.type !== "checkbox") return;
     if (event.target instanceof HTMLTextAreaElement) return;
+    if (event.target instanceof HTMLSelectElement && event.key !== "Escape") return;
     if (event.key === "Enter" && event.target instanceof Element && event.target.closest("button, a, .map"))
       return;
     const actions: Record<string, () => void> = {
-      "/": () => this.searchBox.focus(),
+      "/": () => this.searchBox?.focus(),
+      r: () => this.reading.selectHere(),
       "+": () => this.view.step(1.8),
       "=": () => this.view.step(1.8),
       "-": () => this.view.step(1 / 1.8),
@@ -404,8 +365,7 @@ export class Page {
     for (const card of document.querySelectorAll("[data-covers]")) observer.observe(card);
   }
 
-  /** `window.knowscape` is there for tests of the built page: it tells where the page stands and changes nothing. */
-  private openHook(): void {
+  private tellTests(): void {
     const state = (): object => ({
       documents: this.library.map.documents,
       questions: this.questions.length,
@@ -419,10 +379,13 @@ export class Page {
       kin: this.view.marks.kin?.to.map(({ kept }) => kept) ?? null,
       view: { ...this.view.camera.look(), width: this.view.camera.width, height: this.view.camera.height },
       labels: this.view.names(),
-      ready: this.picker.ready,
+      colour: this.reading.colouring.choice,
+      shown: this.shown.count,
+      selected: [...this.reading.selection.members],
+      ready: this.picker.ready && this.searchBox !== null,
     });
-    const heat = (x: number, y: number): Estimate | null => (this.field ? estimateAt(this.field, x, y) : null);
+    const heat = (x = 0, y = 0): Estimate | null => (this.field ? estimateAt(this.field, x, y) : null);
     const articles = (): object | null => this.survey?.articles() ?? null;
-    Object.defineProperty(window, "knowscape", { value: Object.freeze({ state, heat, articles }) });
+    openHook({ state, heat, articles });
   }
 }

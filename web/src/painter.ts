@@ -6,12 +6,23 @@ import type { Field } from "./field";
 import type { Points } from "./payload";
 import type { Terrain } from "./terrain";
 
+/** What each point looks like: two bytes a point, its place in `colours` and its state. */
+export interface Looks {
+  codes: Uint8Array;
+  /** 256 colours as RGBA bytes; null where all points are of ink. */
+  colours: Uint8Array | null;
+}
+
+export const STATE = { hidden: 0, plain: 1, chosen: 2, back: 3 } as const;
+
 export interface Scene {
   camera: Camera;
   /** 0..1, how far the land has come up. */
   rise: number;
   /** 0..1, how strongly places where the map is untrue are hatched. */
   distrust: number;
+  /** Whether knowledge and fog are shown. */
+  heat: boolean;
   moving: boolean;
 }
 
@@ -19,9 +30,15 @@ export interface Painter {
   resize(width: number, height: number, ratio: number): void;
   setPalette(palette: Palette): void;
   setPoints(points: Points): void;
+  setLooks(looks: Looks): void;
   setTerrain(terrain: Terrain): void;
   setField(field: Field): void;
   draw(scene: Scene): void;
+}
+
+/** The looks of points of which nothing is known but their places. */
+export function plainLooks(count: number): Looks {
+  return { codes: Uint8Array.from({ length: 2 * count }, (_, i) => (i % 2 ? STATE.plain : 0)), colours: null };
 }
 
 export interface Dots {
@@ -32,9 +49,16 @@ export interface Dots {
   hidden: number;
 }
 
-/** Points grow as one comes closer; how big goes by the room each of them has. */
-export function dotsAt(scale: number, count: number): Dots {
+/** Points grow as one comes closer; how big goes by the room each of them has. Colours need more to be seen. */
+export function dotsAt(scale: number, count: number, coloured: boolean): Dots {
   const room = scale / Math.sqrt(count);
+  if (coloured) {
+    return {
+      size: Math.min(Math.max(1.02 * Math.sqrt(room), 1.5), 8.5),
+      alpha: Math.min(0.45 + room * 0.02, 0.94),
+      hidden: 0,
+    };
+  }
   return {
     size: Math.min(Math.max(0.86 * Math.sqrt(room), 1), 7.5),
     alpha: Math.min(0.06 + room * 0.021, 0.86),

@@ -42,6 +42,23 @@ interface Column {
 
 type ColumnName = "x" | "y" | "recall" | "region" | "node" | "weight";
 
+/** A column to colour and filter by; `low` and `high` are there where it is measured. */
+export interface FieldInfo {
+  name: string;
+  kind: "category" | "number" | "date";
+  type: "uint8" | "uint16" | "float32";
+  low?: number;
+  high?: number;
+  /** Dates that are years. */
+  by_year?: boolean;
+}
+
+/** A category's values are places in `names`, or their number for none; dates count days since 1970, NaN is none. */
+export interface FieldValues {
+  values: Uint8Array | Uint16Array | Float32Array;
+  names: string[];
+}
+
 export interface MapInfo {
   format: number;
   title: string;
@@ -51,6 +68,7 @@ export interface MapInfo {
   quality: Quality;
   question_region: Box | null;
   levels: Region[][];
+  fields: FieldInfo[];
   /** There where there are questions. */
   knowledge: { tree: Tree; prior: Prior } | null;
   columns: Record<Exclude<ColumnName, "node" | "weight">, Column> & { node?: Column; weight?: Column };
@@ -92,6 +110,7 @@ export interface Question {
 }
 
 export interface Article {
+  id: string;
   text: string;
   url: string | null;
   source: string | null;
@@ -128,6 +147,24 @@ export async function loadPoints(map: MapInfo): Promise<Points> {
 }
 
 export const loadTitles = (): Promise<string[]> => fetchJson<string[]>("data/titles.json");
+
+const ARRAYS = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array } as const;
+
+/** The values of one of the map's fields, by its number; loaded only when it is wanted. */
+export async function loadField(map: Pick<MapInfo, "fields" | "documents">, number: number): Promise<FieldValues> {
+  const field = map.fields[number];
+  const kind = ARRAYS[field?.type ?? "uint8"];
+  const path = `data/fields/${number}`;
+  const [response, names] = await Promise.all([
+    openFile(`${path}.bin`),
+    field?.kind === "category" ? fetchJson<string[]>(`${path}.json`) : [],
+  ]);
+  const buffer = await response.arrayBuffer();
+  if (buffer.byteLength !== map.documents * kind.BYTES_PER_ELEMENT) {
+    throw new PayloadError(`${path}.bin does not hold “${field?.name ?? ""}” of ${map.documents} articles. ${REBUILD}`);
+  }
+  return { values: new kind(buffer), names };
+}
 
 export const loadQuestions = (map: MapInfo): Promise<Question[]> =>
   map.questions > 0 ? fetchJson<Question[]>("data/questions.json") : Promise.resolve([]);
@@ -176,6 +213,9 @@ function checked(
 export const mapX = (points: Points, index: number): number => (points.x[index] ?? 0) / COORDINATE_STEPS;
 export const mapY = (points: Points, index: number): number => (points.y[index] ?? 0) / COORDINATE_STEPS;
 
+/** So many blocks of texts are kept. */
+const MOST_BLOCKS = 200;
+
 /** The texts, a block at a time and only when asked for. */
 export class Texts {
   private readonly blocks = new Map<number, Promise<Article[]>>();
@@ -188,6 +228,8 @@ export class Texts {
     if (!block) {
       block = fetchJson<Article[]>(`data/texts/${number}.json`);
       this.blocks.set(number, block);
+      // Who saves a whole map as a file reads every block once.
+      for (const oldest of this.blocks.keys()) if (this.blocks.size > MOST_BLOCKS) this.blocks.delete(oldest);
       // A failed block is forgotten, so that the next look tries again.
       block.catch(() => this.blocks.delete(number));
     }

@@ -1,7 +1,7 @@
 /** The map as a picture to keep, with a title, a line about it and a legend. */
 
 import { css, scaleColour, type Palette } from "./colour";
-import { element } from "./dom";
+import { saveFile } from "./share";
 
 export interface Words {
   title: string;
@@ -80,13 +80,6 @@ export async function keepPicture(picture: HTMLCanvasElement, name: string): Pro
       if (error instanceof DOMException && error.name === "AbortError") return "dropped";
     }
   }
-  saveAs(blob, name);
+  saveFile(name, [blob], "image/png");
   return "saved";
-}
-
-/** Let the browser save something as a file. */
-export function saveAs(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content);
-  element("a", { attributes: { href: address, download: name } }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

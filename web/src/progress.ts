@@ -1,18 +1,19 @@
 /** Answers outside of this browser: as a short code in a link, and as a file. */
 
 import type { Pair } from "./answers";
+import { signOf } from "./fragment";
 import type { Question } from "./payload";
 
 /** What is shown to a reader whose file or link cannot be used. */
 export class ProgressError extends Error {}
 
 const KIND = "knowscape answers";
-const LINK = /^#answers=([0-9a-f]{8})\.([\w-]*)$/;
+const CODE = /^([0-9a-f]{8})\.([\w-]*)$/;
 /** In four bits: nothing, "I don't know", and the options from the first. */
 const [UNKNOWN, FIRST, MOST] = [1, 2, 15];
 
-/** The answers as a link's fragment: four bits a question, behind a sign of the quiz that they belong to. */
-export function toFragment(questions: readonly Question[], pairs: readonly Pair[]): string {
+/** The answers as a code for a link: four bits a question, behind a sign of the quiz that they belong to. */
+export function toCode(questions: readonly Question[], pairs: readonly Pair[]): string {
   const choices = new Map(pairs);
   const codes = questions.map(({ id }) => {
     const choice = choices.get(id);
@@ -23,15 +24,14 @@ export function toFragment(questions: readonly Question[], pairs: readonly Pair[
   for (let i = 0; i < codes.length; i += 2) bytes.push(((codes[i] ?? 0) << 4) | (codes[i + 1] ?? 0));
   while (bytes.length && bytes[bytes.length - 1] === 0) bytes.pop();
   const text = btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  return `#answers=${signOf(questions)}.${text}`;
+  return `${signOf(questions.map(({ id }) => id))}.${text}`;
 }
 
-/** The answers that a link brings, or null where it brings none; ProgressError where they belong to another quiz. */
-export function fromFragment(questions: readonly Question[], fragment: string): Pair[] | null {
-  if (!fragment.startsWith("#answers=")) return null;
-  const [, sign, text] = LINK.exec(fragment) ?? [];
+/** The answers that a code stands for; ProgressError where it is damaged or belongs to another quiz. */
+export function fromCode(questions: readonly Question[], code: string): Pair[] {
+  const [, sign, text] = CODE.exec(code) ?? [];
   if (sign === undefined || text === undefined) throw new ProgressError("The link is damaged: copy it again, whole.");
-  if (sign !== signOf(questions)) {
+  if (sign !== signOf(questions.map(({ id }) => id))) {
     throw new ProgressError("The link belongs to another quiz: this map has other questions.");
   }
   let bytes: string;
@@ -80,13 +80,3 @@ export function fromFile(questions: readonly Question[], text: string): Pair[] {
 
 const record = (value: unknown): Record<string, unknown> | null =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-
-/** Eight hexadecimal digits that tell one quiz from another (FNV-1a over the questions' ids). */
-function signOf(questions: readonly Question[]): string {
-  let sum = 0x811c9dc5;
-  for (const { id } of questions) {
-    for (let i = 0; i < id.length; i++) sum = Math.imul(sum ^ id.charCodeAt(i), 0x01000193);
-    sum = Math.imul(sum ^ 10, 0x01000193);
-  }
-  return (sum >>> 0).toString(16).padStart(8, "0");
-}

@@ -6,6 +6,7 @@ uniform sampler2D uField;   // mean, uncertainty
 uniform sampler2D uNoise;
 uniform vec4 uRegion;       // the question region; of zero width where there is no quiz
 uniform float uNoiseScale;
+uniform float uHeat;        // 0 where knowledge and fog are not shown
 
 float cloudAt(vec2 p) {
   vec2 q = p * uNoiseScale;
@@ -21,7 +22,7 @@ vec3 fieldAt(vec2 p, float cloud) {
   vec2 away = max(abs(p - (uRegion.xy + uRegion.zw) * 0.5) - size * 0.5 + side * 0.05, 0.0);
   float edge = length(away) / side + (cloud - 0.5) * 0.10;
   vec2 field = texture(uField, st).rg;
-  return vec3(field, 1.0 - smoothstep(0.0, 0.085, edge));
+  return vec3(field, uHeat * (1.0 - smoothstep(0.0, 0.085, edge)));
 }
 
 // Fog thins unevenly, as a cloud does: full above, torn in the middle, gone below.
@@ -152,19 +153,29 @@ export const POINT_VERTEX = `#version 300 es
 precision highp float;
 in float x;
 in float y;
+in vec2 look;               // place in uColours, state: 0 hidden, 1 plain, 2 chosen, 3 not chosen
 uniform vec2 uCentre;
 uniform vec2 uSpan;
 uniform float uSize;        // diameter in device pixels
 uniform float uAlpha;
 uniform float uHide;        // 0..1, how much of the points the fog hides
 uniform vec3 uInk;
+uniform vec3 uAccent;
+uniform sampler2D uColours;
+uniform float uColoured;    // 1 where the points have colours
 out vec4 vColour;
 out float vSize;
 ${FIELD}
 void main() {
   vec2 p = vec2(x, y);
+  if (look.y < 0.5) {
+    gl_Position = vec4(2.0, 2.0, 0.0, 1.0);
+    return;
+  }
+  float chosen = step(1.5, look.y) * step(look.y, 2.5);
   gl_Position = vec4((p - uCentre) / uSpan * 2.0, 0.0, 1.0);
-  vSize = max(uSize, 1.5);
+  float size = uSize * (1.0 + 0.3 * chosen);
+  vSize = max(size, 1.5);
   gl_PointSize = vSize + 1.0;
   // The cloud's mean will do for a point, and 250,000 points feel every texture read.
   vec3 field = fieldAt(p, 0.5);
@@ -173,8 +184,11 @@ void main() {
   bool night = uInk.g > 0.5;
   vec3 other = night ? vec3(0.09, 0.08, 0.07) : vec3(0.98, 0.96, 0.93);
   float turn = smoothstep(0.485, 0.5, clear * (night ? field.x : 1.0 - field.x));
-  float thin = (uSize / vSize) * (uSize / vSize);
-  vColour = vec4(mix(uInk, other, turn), uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5)));
+  float thin = (size / vSize) * (size / vSize);
+  vec3 own = mix(mix(uInk, other, turn), uAccent, chosen);
+  own = mix(own, texelFetch(uColours, ivec2(int(look.x + 0.5), 0), 0).rgb, uColoured);
+  float seen = uAlpha * thin * (1.0 - uHide * field.z * fogOf(field.y, 0.5));
+  vColour = vec4(own, look.y > 2.5 ? seen * 0.3 : mix(seen, max(seen, 0.9), chosen));
 }`;
 
 export const POINT_FRAGMENT = `#version 300 es

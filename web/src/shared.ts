@@ -2,18 +2,19 @@
 
 import { Answers, browserStorage, storageKey } from "./answers";
 import { byId } from "./dom";
+import { fromFragment } from "./fragment";
 import type { MapInfo, Question } from "./payload";
-import { fromFragment, ProgressError } from "./progress";
+import { fromCode, ProgressError } from "./progress";
 
 /** Open the answers; those of a link are kept only when the reader says so. */
 export function openAnswers(map: MapInfo, questions: readonly Question[]): Answers {
   const key = storageKey(map);
   const own = new Answers(questions, key, browserStorage());
-  window.addEventListener("hashchange", () => location.reload());
   byId("shared-leave").addEventListener("click", leave);
   try {
-    const pairs = fromFragment(questions, location.hash);
-    if (!pairs) return own;
+    const { answers } = fromFragment(location.hash);
+    if (answers === undefined) return own;
+    const pairs = fromCode(questions, answers);
     const shared = new Answers(questions, key, null);
     shared.takeOver(pairs);
     byId("shared-keep").addEventListener("click", () => {

@@ -2,9 +2,10 @@
 
 import type { Answers } from "./answers";
 import { byId, element, formatCount, formatPercent } from "./dom";
-import { saveAs } from "./picture";
-import { fromFile, ProgressError, toFile, toFragment } from "./progress";
+import { toFragment } from "./fragment";
+import { fromFile, ProgressError, toCode, toFile } from "./progress";
 import type { Question } from "./payload";
+import { copyLink, linkWith, saveFile } from "./share";
 import { INTERVAL, type Reading, type Share, type Survey } from "./survey";
 
 export interface SurveyEvents {
@@ -43,7 +44,7 @@ export class SurveyPanel {
     byId("survey-close").addEventListener("click", () => this.close());
     // A link into a file on this machine, or into a notebook, leads nobody anywhere.
     byId("survey-link").hidden = !location.protocol.startsWith("http");
-    byId("survey-link").addEventListener("click", () => void this.copyLink());
+    byId("survey-link").addEventListener("click", () => this.copyLink());
     byId("survey-picture").addEventListener("click", () => this.events.picture());
     byId("survey-save").addEventListener("click", () => this.saveFile());
     const file = byId<HTMLInputElement>("survey-file");
@@ -103,23 +104,13 @@ export class SurveyPanel {
     ]);
   }
 
-  private async copyLink(): Promise<void> {
-    const link = new URL(location.href);
-    link.hash = toFragment(this.questions, this.answers.pairs());
-    try {
-      await navigator.clipboard.writeText(link.href);
-      this.say("The link is copied. Who opens it sees your map; no server keeps it.");
-    } catch {
-      const field = element("input", { attributes: { type: "text", readonly: "", "aria-label": "The link" } });
-      field.value = link.href;
-      this.status.replaceChildren("Copy this link:", field);
-      field.select();
-    }
+  private copyLink(): void {
+    const link = linkWith(toFragment({ answers: toCode(this.questions, this.answers.pairs()) }));
+    void copyLink(link, this.status, "The link is copied. Who opens it sees your map; no server keeps it.");
   }
 
   private saveFile(): void {
-    const text = toFile(document.title, this.answers.pairs());
-    saveAs(new Blob([text], { type: "application/json" }), "answers.json");
+    saveFile("answers.json", [toFile(document.title, this.answers.pairs())], "application/json");
     this.say(`${formatCount(this.answers.count)} answers are saved in answers.json.`);
   }
 

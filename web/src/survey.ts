@@ -5,7 +5,8 @@ import { ENOUGH, learningGains, knownShare, nextQuestion, type Mode } from "./ch
 import { formatPercent } from "./dom";
 import { Ground, type Field } from "./field";
 import { Knowledge, sizesOf } from "./knowledge";
-import { NO_REGION, type Box, type MapInfo, type Points, type Question } from "./payload";
+import type { Box, MapInfo, Points, Question } from "./payload";
+import type { Regions } from "./regions";
 
 /** With this chance the truth lies in an interval of this many standard deviations on either side. */
 export const INTERVAL = 80;
@@ -37,7 +38,7 @@ export class Survey {
 
   constructor(
     private readonly model: NonNullable<MapInfo["knowledge"]>,
-    map: MapInfo,
+    regions: Regions,
     points: Points,
     box: Box,
     private readonly questions: readonly Question[],
@@ -51,10 +52,9 @@ export class Survey {
       nothing: nothing.sd().reduce((most, sd) => Math.max(most, sd), 0),
       everything: everything.sd().reduce((least, sd) => Math.min(least, sd), 1),
     });
-    const coarse = coarseRegions(map, points);
-    this.regions = (map.levels[0] ?? []).map((region, number) => ({
+    this.regions = (regions.levels[0] ?? []).map((region, number) => ({
       label: region.label,
-      weights: this.ground.weightsOf((article) => coarse[article] === number),
+      weights: this.ground.weightsOf((article) => regions.of(article, 0) === number),
     }));
     this.current = nothing;
     this.update();
@@ -143,15 +143,4 @@ export class Survey {
 
 function interval({ mean, sd }: { mean: number; sd: number }): Share {
   return { mean, low: Math.max(mean - DEVIATIONS * sd, 0), high: Math.min(mean + DEVIATIONS * sd, 1) };
-}
-
-/** By article the number of its region on the coarsest level, or NO_REGION. */
-function coarseRegions(map: MapInfo, points: Points): Uint16Array {
-  const finest = map.levels[map.levels.length - 1] ?? [];
-  const coarse = finest.map((_, number) => {
-    let at: number | null = number;
-    for (let level = map.levels.length - 1; level > 0 && at !== null; level--) at = map.levels[level]?.[at]?.parent ?? null;
-    return at ?? NO_REGION;
-  });
-  return Uint16Array.from(points.region, (region) => coarse[region] ?? NO_REGION);
 }

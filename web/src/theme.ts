@@ -1,13 +1,19 @@
 /** Light or dark: the system's choice until the reader makes another. */
 
 import { browserStorage } from "./answers";
+import { byId } from "./dom";
 
 type Theme = "light" | "dark";
 
 const KEY = "knowscape:theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-function chosen(): Theme | null {
+/** The theme that a link asks for: for this visit alone. */
+let visited: Theme | null = null;
+
+/** The theme that the reader, or the link that led here, has chosen. */
+export function chosenTheme(): Theme | null {
+  if (visited) return visited;
   try {
     const value = browserStorage()?.getItem(KEY);
     return value === "light" || value === "dark" ? value : null;
@@ -20,6 +26,12 @@ const currentTheme = (): Theme => (document.documentElement.dataset["theme"] ===
 
 const listeners = new Set<() => void>();
 
+function show(theme: Theme): void {
+  document.documentElement.dataset["theme"] = theme;
+  byId("theme").setAttribute("aria-pressed", String(theme === "dark"));
+  for (const changed of listeners) changed();
+}
+
 /** Call `changed` now and after every change of the theme. */
 export function onTheme(changed: () => void): void {
   listeners.add(changed);
@@ -27,17 +39,13 @@ export function onTheme(changed: () => void): void {
 }
 
 /** Set the theme, and follow the system where the reader has not chosen. */
-export function startTheme(button: HTMLButtonElement): void {
-  const show = (theme: Theme): void => {
-    document.documentElement.dataset["theme"] = theme;
-    button.setAttribute("aria-pressed", String(theme === "dark"));
-    for (const changed of listeners) changed();
-  };
-  show(chosen() ?? (system.matches ? "dark" : "light"));
+export function startTheme(): void {
+  show(chosenTheme() ?? (system.matches ? "dark" : "light"));
   system.addEventListener("change", () => {
-    if (!chosen()) show(system.matches ? "dark" : "light");
+    if (!chosenTheme()) show(system.matches ? "dark" : "light");
   });
-  button.addEventListener("click", () => {
+  byId("theme").addEventListener("click", () => {
+    visited = null;
     const next = currentTheme() === "dark" ? "light" : "dark";
     try {
       browserStorage()?.setItem(KEY, next);
@@ -46,4 +54,10 @@ export function startTheme(button: HTMLButtonElement): void {
     }
     show(next);
   });
+}
+
+/** Show a theme for this visit. */
+export function visitTheme(theme: Theme): void {
+  visited = theme;
+  if (theme !== currentTheme()) show(theme);
 }

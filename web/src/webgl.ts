@@ -1,17 +1,16 @@
 /** The WebGL2 painter. */
 
-import type { Camera } from "./camera";
 import type { MapColour, Palette } from "./colour";
 import { scaleRow } from "./colour";
 import type { Field } from "./field";
 import { link, Texture, type Gl, type Program } from "./gl";
 import { cloudTile, NOISE_SIZE } from "./noise";
-import { dotsAt, noiseScaleFor, type Painter, type Scene } from "./painter";
+import { dotsAt, noiseScaleFor, plainLooks, type Looks, type Painter, type Scene } from "./painter";
 import type { Box, Points } from "./payload";
 import { LAND_FRAGMENT, LAND_VERTEX, POINT_FRAGMENT, POINT_VERTEX } from "./shaders";
 import { SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
 
-const UNIT = { terrain: 0, field: 1, scale: 2, noise: 3 } as const;
+const UNIT = { terrain: 0, field: 1, scale: 2, noise: 3, colours: 4 } as const;
 const UNIFORM_COLOURS: Partial<Record<MapColour, string>> = {
   sea: "uSea",
   shelf: "uShelf",
@@ -39,9 +38,12 @@ export class WebglPainter implements Painter {
   private readonly dots: Program;
   private readonly corners: WebGLBuffer;
   private readonly columns: WebGLBuffer;
+  private readonly looks: WebGLBuffer;
   private readonly terrain: Texture;
   private readonly field: Texture;
   private readonly scale: Texture;
+  private readonly colours: Texture;
+  private coloured = false;
   private palette: Palette | null = null;
   private points: Points | null = null;
   private relief: Pick<Terrain, "size" | "grain" | "recall"> = { size: 1, grain: 0.01, recall: 1 };
@@ -68,6 +70,7 @@ export class WebglPainter implements Painter {
     gl.bindBuffer(gl.ARRAY_BUFFER, this.corners);
     gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1]), gl.STATIC_DRAW);
     this.columns = gl.createBuffer();
+    this.looks = gl.createBuffer();
     const clamped = gl.CLAMP_TO_EDGE;
     this.terrain = new Texture(gl, UNIT.terrain, {
       internal: gl.RG16F,
@@ -81,12 +84,10 @@ export class WebglPainter implements Painter {
       type: gl.UNSIGNED_BYTE,
       wrap: clamped,
     });
-    this.scale = new Texture(gl, UNIT.scale, {
-      internal: gl.RGBA8,
-      format: gl.RGBA,
-      type: gl.UNSIGNED_BYTE,
-      wrap: clamped,
-    });
+    const row = { internal: gl.RGBA8, format: gl.RGBA, type: gl.UNSIGNED_BYTE, wrap: clamped };
+    this.scale = new Texture(gl, UNIT.scale, row);
+    this.colours = new Texture(gl, UNIT.colours, row);
+    this.colours.load(256, 1, new Uint8Array(1024));
     const noise = new Texture(gl, UNIT.noise, {
       internal: gl.R8,
       format: gl.RED,
@@ -128,6 +129,15 @@ export class WebglPainter implements Painter {
     gl.bufferData(gl.ARRAY_BUFFER, points.count * 4, gl.STATIC_DRAW);
     gl.bufferSubData(gl.ARRAY_BUFFER, 0, points.x);
     gl.bufferSubData(gl.ARRAY_BUFFER, points.count * 2, points.y);
+    this.setLooks(plainLooks(points.count));
+  }
+
+  setLooks({ codes, colours }: Looks): void {
+    const { gl } = this;
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.looks);
+    gl.bufferData(gl.ARRAY_BUFFER, codes, gl.DYNAMIC_DRAW);
+    this.coloured = colours !== null;
+    if (colours) this.colours.load(256, 1, colours);
   }
 
   setTerrain(terrain: Terrain): void {
@@ -188,7 +198,7 @@ export class WebglPainter implements Painter {
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.disable(gl.BLEND);
     gl.useProgram(this.land.program);
-    this.setView(this.land, scene.camera);
+    this.setView(this.land, scene);
     this.setLand(scene, palette);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.corners);
     const corner = this.land.attribute("corner");
@@ -218,8 +228,9 @@ export class WebglPainter implements Painter {
     gl.uniform1f(land.uniform("uCloser"), Math.log2((scene.camera.scale * this.relief.grain) / FINER_AT));
   }
 
-  private setView(program: Program, camera: Camera): void {
+  private setView(program: Program, { camera, heat }: Scene): void {
     const { gl } = this;
+    gl.uniform1f(program.uniform("uHeat"), heat ? 1 : 0);
     gl.uniform2f(program.uniform("uCentre"), camera.x, camera.y);
     gl.uniform2f(program.uniform("uSpan"), camera.width / camera.scale, camera.height / camera.scale);
     gl.uniform1i(program.uniform("uField"), UNIT.field);
@@ -234,16 +245,23 @@ export class WebglPainter implements Painter {
     // A machine that falls behind draws every nth point while the map moves, and each a little stronger.
     const many = points.count > MANY_POINTS && scene.moving && this.coarse > 0;
     const step = many ? Math.min(Math.ceil(points.count / MANY_POINTS), 8) : 1;
-    const dots = dotsAt(scene.camera.scale, points.count);
+    const dots = dotsAt(scene.camera.scale, points.count, this.coloured);
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.useProgram(this.dots.program);
-    this.setView(this.dots, scene.camera);
+    this.setView(this.dots, scene);
     gl.uniform3fv(this.dots.uniform("uInk"), palette.colours.ink);
+    gl.uniform3fv(this.dots.uniform("uAccent"), palette.colours.accent);
+    gl.uniform1i(this.dots.uniform("uColours"), UNIT.colours);
+    gl.uniform1f(this.dots.uniform("uColoured"), this.coloured ? 1 : 0);
     gl.uniform1f(this.dots.uniform("uSize"), dots.size * this.pixels);
     gl.uniform1f(this.dots.uniform("uHide"), dots.hidden);
     gl.uniform1f(this.dots.uniform("uAlpha"), Math.min(dots.alpha * Math.sqrt(step), 1));
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.looks);
+    const look = this.dots.attribute("look");
+    gl.enableVertexAttribArray(look);
+    gl.vertexAttribPointer(look, 2, gl.UNSIGNED_BYTE, false, 2 * step, 0);
     gl.bindBuffer(gl.ARRAY_BUFFER, this.columns);
     this.column("x", 0, step);
     this.column("y", points.count * 2, step);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstWords, keptAround, regionPath, webAddress, type Library } from "../src/article";
+import { firstWords, keptAround, webAddress } from "../src/article";
 
 describe("a link out", () => {
   it("is made of web addresses only", () => {
@@ -35,31 +35,5 @@ describe("what a region keeps", () => {
     const points = { recall: Uint8Array.of(255, 51, 0, 255), region: Uint16Array.of(2, 7, 2, 7) };
     expect(keptAround(points, 0)).toBeCloseTo(5);
     expect(keptAround(points, 1)).toBeCloseTo(6);
-  });
-});
-
-describe("where an article lies", () => {
-  const region = (label: string, parent: number | null) => ({
-    label,
-    parent,
-    x: 0,
-    y: 0,
-    support: 1,
-    purity: 1,
-  });
-  const levels = [
-    [region("Nature", null)],
-    [region("Physics", 0), region("Nature", 0)],
-    [region("Optics", 0), region("Trees", 1)],
-  ];
-  const library = { map: { levels }, points: { region: Uint16Array.of(0, 1, 65535) } } as unknown as Library;
-
-  it("is told from the coarse region to the fine one, each name once", () => {
-    expect(regionPath(library, 0)).toEqual(["Nature", "Physics", "Optics"]);
-    expect(regionPath(library, 1)).toEqual(["Nature", "Trees"]);
-  });
-
-  it("is nothing for an article outside all regions", () => {
-    expect(regionPath(library, 2)).toEqual([]);
   });
 });

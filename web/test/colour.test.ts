@@ -74,6 +74,47 @@ describe.each(Object.entries(themes))("the colours of the %s theme", (_, theme) 
   });
 });
 
+/** Protanopia and tritanopia at full strength (Machado, Oliveira & Fernandes 2009). */
+const OTHER_EYES: Record<string, number[][]> = {
+  protanopia: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+  tritanopia: [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+};
+
+function seenBy(eyes: string, colour: Rgb): Rgb {
+  if (eyes === "all colours") return colour;
+  if (eyes === "deuteranopia") return deuteranopia(colour);
+  const [r, g, b] = colour.map(linear) as [number, number, number];
+  const rows = OTHER_EYES[eyes] ?? [];
+  return rows.map(([p = 0, q = 0, s = 0]) => gamma(Math.min(Math.max(p * r + q * g + s * b, 0), 1))) as [number, number, number];
+}
+
+describe.each(Object.entries(themes))("the colours of points, %s", (name, theme) => {
+  const kinds = [...Array.from({ length: 9 }, (_, i) => `kind-${i}`), "kind-other"];
+  const values = Array.from({ length: 5 }, (_, i) => `value-${i}`);
+  const colour = (id: string): Rgb => parseHex(theme[id] ?? "");
+
+  it.each(["all colours", "deuteranopia", "protanopia", "tritanopia"])("tell kinds apart for eyes with %s", (eyes) => {
+    kinds.forEach((one, i) => {
+      for (const other of kinds.slice(0, i)) {
+        expect(distance(seenBy(eyes, colour(one)), seenBy(eyes, colour(other))), `${one} and ${other}`).toBeGreaterThan(0.07);
+      }
+    });
+  });
+
+  it.each(["all colours", "deuteranopia", "protanopia", "tritanopia"])("go from faint to strong for eyes with %s", (eyes) => {
+    const tenths = Array.from({ length: 11 }, (_, i) => seenBy(eyes, scaleColour(values.map(colour), i / 10)));
+    for (let i = 1; i < tenths.length; i++) {
+      const step = toOklab(tenths[i] as Rgb)[0] - toOklab(tenths[i - 1] as Rgb)[0];
+      expect(name === "dark" ? step : -step).toBeGreaterThan(0.015);
+    }
+  });
+
+  it.each([...kinds, ...values])("stand out from the land: %s", (id) => {
+    const ground = ["land", "upland"].map((land) => contrast(theme[id], theme[land]));
+    expect(Math.min(...ground)).toBeGreaterThan(2);
+  });
+});
+
 describe("colours", () => {
   it("survive the way to OKLab and back", () => {
     const colour = parseHex("#ea996b");

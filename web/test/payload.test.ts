@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { loadMap, mapX, mapY, parsePoints, PayloadError, Texts, type MapInfo } from "../src/payload";
+import { loadField, loadMap, mapX, mapY, parsePoints, PayloadError, Texts, type MapInfo } from "../src/payload";
 
 const columns: MapInfo["columns"] = {
   x: { type: "uint16", offset: 0 },
@@ -91,5 +91,36 @@ describe("loading", () => {
     expect((await texts.article(5)).text).toBe("second");
     expect((await texts.article(4)).text).toBe("first");
     expect(fetched).toEqual(["data/texts/2.json", "data/texts/2.json"]);
+  });
+});
+
+describe("a column", () => {
+  const fields: MapInfo["fields"] = [
+    { name: "kind", kind: "category", type: "uint8" },
+    { name: "year", kind: "date", type: "float32", low: 1, high: 2 },
+  ];
+  const files: Record<string, Response> = {};
+
+  function serve(values: Record<string, ArrayBuffer | unknown[]>): void {
+    for (const [path, value] of Object.entries(values)) {
+      files[path] = value instanceof ArrayBuffer ? new Response(value) : answer(value);
+    }
+    vi.stubGlobal("fetch", async (path: string) => files[path] ?? answer({}, 404));
+  }
+
+  it("is loaded with its names where it is of kinds, and alone where it is measured", async () => {
+    serve({
+      "data/fields/0.bin": Uint8Array.of(1, 0, 2).buffer,
+      "data/fields/0.json": ["a", "b"],
+      "data/fields/1.bin": Float32Array.of(1, NaN, 2).buffer,
+    });
+    const kind = await loadField({ fields, documents: 3 }, 0);
+    expect([[...kind.values], kind.names]).toEqual([[1, 0, 2], ["a", "b"]]);
+    expect([...(await loadField({ fields, documents: 3 }, 1)).values]).toEqual([1, NaN, 2]);
+  });
+
+  it("is refused, by name, when it is too short", async () => {
+    serve({ "data/fields/1.bin": new ArrayBuffer(8) });
+    await expect(loadField({ fields, documents: 3 }, 1)).rejects.toThrow(/“year” of 3 articles/);
   });
 });

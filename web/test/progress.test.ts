@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Pair } from "../src/answers";
 import type { Question } from "../src/payload";
-import { fromFile, fromFragment, ProgressError, toFile, toFragment } from "../src/progress";
+import { fromCode, fromFile, ProgressError, toCode, toFile } from "../src/progress";
 
 const questions = Array.from({ length: 7 }, (_, i): Question => ({
   id: `question ${i}`,
@@ -24,30 +24,25 @@ const pairs: Pair[] = [
 
 describe("a link", () => {
   it("brings back the answers, in a few letters", () => {
-    const fragment = toFragment(questions, pairs);
-    expect(fragment).toMatch(/^#answers=[0-9a-f]{8}\.[\w-]{1,8}$/);
-    expect(fromFragment(questions, fragment)).toEqual(pairs);
-    expect(fromFragment(questions, toFragment(questions, []))).toEqual([]);
+    const code = toCode(questions, pairs);
+    expect(code).toMatch(/^[0-9a-f]{8}\.[\w-]{1,8}$/);
+    expect(fromCode(questions, code)).toEqual(pairs);
+    expect(fromCode(questions, toCode(questions, []))).toEqual([]);
     const all = questions.map(({ id }, i): Pair => [id, i % 4]);
-    expect(fromFragment(questions, toFragment(questions, all))).toEqual(all);
-  });
-
-  it("of another kind is none", () => {
-    expect(fromFragment(questions, "")).toBeNull();
-    expect(fromFragment(questions, "#elsewhere")).toBeNull();
+    expect(fromCode(questions, toCode(questions, all))).toEqual(all);
   });
 
   it("that is damaged, or belongs to another quiz, is refused in words", () => {
-    const fragment = toFragment(questions, pairs);
-    expect(() => fromFragment(questions.slice(1), fragment)).toThrow(/another quiz/);
-    for (const broken of ["#answers=", "#answers=12", `${fragment}!`, `${fragment.slice(0, 18)}A`]) {
-      expect(() => fromFragment(questions, broken), broken).toThrow(ProgressError);
+    const code = toCode(questions, pairs);
+    expect(() => fromCode(questions.slice(1), code)).toThrow(/another quiz/);
+    for (const broken of ["", "12", `${code}!`, `${code.slice(0, 9)}A`]) {
+      expect(() => fromCode(questions, broken), broken).toThrow(ProgressError);
     }
   });
 
   it("never gives a choice that the question does not have", () => {
-    const fragment = toFragment(questions, [["question 0", 9]]);
-    expect(fromFragment(questions, fragment)).toEqual([]);
+    const code = toCode(questions, [["question 0", 9]]);
+    expect(fromCode(questions, code)).toEqual([]);
   });
 });
 

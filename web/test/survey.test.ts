@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Answers } from "../src/answers";
 import { estimateAt } from "../src/field";
 import type { Item, Prior, Tree } from "../src/knowledge";
-import type { MapInfo, Points, Question } from "../src/payload";
+import type { Points, Question } from "../src/payload";
+import { Regions } from "../src/regions";
 import { Survey } from "../src/survey";
 import written from "./knowledge.cases.json";
 
@@ -30,7 +31,7 @@ const points: Points = {
   },
 };
 const region = (label: string) => ({ label, x: 0, y: 0, support: 6, purity: 1, parent: null });
-const map = { levels: [[region("left"), region("right")]] } as unknown as MapInfo;
+const regions = new Regions([[region("left"), region("right")]], points);
 const questions = items.map((item, i): Question => ({
   id: `q${i}`,
   question: "?",
@@ -49,7 +50,7 @@ const at = (i: number): Question => questions[i] as Question;
 
 function survey(): { survey: Survey; answers: Answers } {
   const answers = new Answers(questions, "k", null);
-  return { survey: new Survey({ tree, prior }, map, points, [0, 0, 1, 1], questions, answers), answers };
+  return { survey: new Survey({ tree, prior }, regions, points, [0, 0, 1, 1], questions, answers), answers };
 }
 
 describe("the survey", () => {

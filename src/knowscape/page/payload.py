@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.page.fields import Field
+
 __all__ = ["PayloadDocuments", "write_payload"]
 
 _FORMAT = 2
@@ -18,13 +20,18 @@ _NO_REGION = 65535
 
 @dataclass(frozen=True, slots=True)
 class PayloadDocuments:
-    """The documents' columns, in the order of the map's points; `near` int32[n, k] are the rows nearest in meaning."""
+    """The documents' columns, in the order of the map's points; `near` int32[n, k] are the rows nearest in meaning.
 
+    `fields` are what the page can colour and filter by.
+    """
+
+    ids: Sequence[str]
     titles: Sequence[str]
     texts: Sequence[str]
     urls: Sequence[str]
     sources: Sequence[str]
     near: NDArray[np.int32]
+    fields: Sequence[Field] = ()
 
 
 class PlacesLike(Protocol):
@@ -57,7 +64,7 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
     questions: Sequence[Mapping[str, Any]],
     places: PlacesLike | None,
 ) -> None:
-    """Write map.json, points.bin, titles.json, texts/ and questions.json into `folder`.
+    """Write map.json, points.bin, titles.json, texts/, fields/ and questions.json into `folder`.
 
     `head` holds title, model, created, quality, question_region and the quiz's model; `coordinates` are float32[n, 2]
     in [0, 1]; there are `places` where there are questions.
@@ -96,6 +103,7 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
         **head,
         "documents": count,
         "levels": [[_region(r) for r in level] for level in levels],
+        "fields": _write_fields(folder / "fields", documents.fields),
     }
     meta |= {"columns": where, "text_block": _TEXT_BLOCK, "text_blocks": blocks, "questions": len(questions)}
     _dump(folder / "map.json", meta)
@@ -103,7 +111,24 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
 
 def _article(documents: PayloadDocuments, row: int) -> dict[str, Any]:
     near: list[int] = documents.near[row].tolist()
-    return {"text": documents.texts[row], "url": documents.urls[row], "source": documents.sources[row], "near": near}
+    columns = {"id": documents.ids, "text": documents.texts, "url": documents.urls, "source": documents.sources}
+    return {**{name: column[row] for name, column in columns.items()}, "near": near}
+
+
+def _write_fields(folder: Path, fields: Sequence[Field]) -> list[dict[str, Any]]:
+    """Write each column as its values, and a category's names beside them; return what the page has to know."""
+    folder.mkdir()
+    told = []
+    for number, field in enumerate(fields):
+        values = field.values.astype(field.values.dtype.newbyteorder("<"))
+        (folder / f"{number}.bin").write_bytes(values.tobytes())
+        about: dict[str, Any] = {"name": field.name, "kind": field.kind, "type": str(values.dtype)}
+        if field.kind == "category":
+            _dump(folder / f"{number}.json", list(field.names))
+        else:
+            about |= {"low": float(np.nanmin(values)), "high": float(np.nanmax(values))}
+        told.append(about | ({"by_year": field.by_year} if field.kind == "date" else {}))
+    return told
 
 
 def _region(region: RegionLike) -> dict[str, Any]:
