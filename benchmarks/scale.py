@@ -82,7 +82,7 @@ def one(atlas: Path, count: int) -> dict[str, object]:
                 folder / "page", head={"title": "", "model": "", "quality": {}, "question_region": None},
                 documents=PayloadDocuments(titles, titles, texts, blank, blank, graph.indices[:, :10]),
                 coordinates=made.coordinates, recall=made.recall_10, finest_region=made.membership[:, -1],
-                levels=made.regions.levels, questions=[],
+                levels=made.regions.levels, questions=[], places=None,
             )  # fmt: skip
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"count": count, "seconds": clock.seconds, "memory": memory, "recall": asdict(made.quality.recall[10])}

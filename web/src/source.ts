@@ -6,7 +6,7 @@ export const REBUILD = "Build the page again with “knowscape page”.";
 export class PayloadError extends Error {}
 
 /** Whether the page is one file, which may ask nobody for anything. */
-export const isOneFile = (): boolean => document.getElementById("data/map.json") !== null;
+export const isOneFile = (): boolean => Boolean(globalThis.document?.getElementById("data/map.json"));
 
 /** Open the file at a path below the page; PayloadError where it is missing. */
 export function openFile(path: string): Promise<Response> {
