@@ -1,20 +1,23 @@
-"""Take the pictures of this folder: the page in Chromium, on maps of the sample corpus and of one's own articles.
+"""Take the pictures of this folder, and those of docs/pictures that show the page: Chromium, on maps of the sample.
 
     python docs/gallery/make.py [--articles ARTICLES] [--only NAME ...]
 
 The sample's maps are made anew in a temporary folder and shown by a server, so that texts are found and placed.  The
-reader who answers is made up, knows the sciences and nothing of the arts.  The sample has no dates: on the map with a
+reader who answers is made up, knows the sciences and little of the arts.  The sample has no dates: on the map with a
 time slider an article is as old as the first year that its text names.  ARTICLES, any corpus that `knowscape build`
 reads, is shown as `large`; no picture of it is made without them.
 """
 
 import argparse
+import functools
+import http.server
 import io
 import json
 import math
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,14 +27,19 @@ from PIL import Image
 import knowscape
 from knowscape.corpus.sample import sample_articles_path, sample_questions_path
 from knowscape.page.api import Api
+from knowscape.sharing import share
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "page"))
 from visitor import PHONE, Visit, Visitor, chromium, served, visits, wait
 
 HERE = Path(__file__).parent
+WAYS = HERE.with_name("pictures")
 WINDOW: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 MOST_BYTES = 350_000
-KNOWN = {"Physics", "Astronomy", "Chemistry", "Biology", "Medicine", "Earth Science", "Mathematics", "Computing"}
+KNOWN = {
+    "Physics", "Astronomy", "Chemistry", "Biology", "Medicine", "Earth Science", "Mathematics", "Computing",
+    "Engineering", "Geography", "Food and Everyday Life",
+}  # fmt: skip
 QUERY = "how do plants turn light into sugar"
 STRANGER = (
     "Our telescope found a faint red star that dims for three hours every nine days: a planet, as large as Neptune, "
@@ -192,7 +200,7 @@ def by_year(out: Path) -> Path:
     return out
 
 
-def keep(shot: bytes, name: str) -> None:
+def keep(shot: bytes, out: Path) -> None:
     """Store a picture in so many colours that it is small enough."""
     with Image.open(io.BytesIO(shot)) as opened:
         image = opened.convert("RGB")
@@ -200,17 +208,16 @@ def keep(shot: bytes, name: str) -> None:
         image = image.resize((900, 900), Image.Resampling.LANCZOS)
     for colours in (256, 192, 128, 96):
         written = io.BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(written, "png", optimize=True)
+        # Unlike the median cut it leaves rare colours their places, such as those of the legend's scale.
+        image.quantize(colours, Image.Quantize.FASTOCTREE).save(written, "png", optimize=True)
         if written.tell() <= MOST_BYTES:
-            (HERE / f"{name}.png").write_bytes(written.getvalue())
-            sys.stderr.write(f"{name}.png {written.tell() // 1000} kB, {colours} colours\n")
+            out.write_bytes(written.getvalue())
+            sys.stderr.write(f"{out.name} {written.tell() // 1000} kB, {colours} colours\n")
             return
-    raise SystemExit(f"{name}.png has {written.tell()} bytes, {MOST_BYTES} are the most")
+    raise SystemExit(f"{out.name} has {written.tell()} bytes, {MOST_BYTES} are the most")
 
 
 def take(atlas: knowscape.Atlas, scenes: list[Scene], browser: Any) -> None:
-    if not scenes:
-        return
     api = Api(atlas)
     api.search.prepare()
     with served(atlas.path / "page", api) as address, visits(browser, address) as visit:
@@ -220,10 +227,33 @@ def take(atlas: knowscape.Atlas, scenes: list[Scene], browser: Any) -> None:
 
         for scene in scenes:
             seen = scene(still)
-            if isinstance(seen, Visitor):
-                seen.page.wait_for_timeout(2500)  # until the land has come up
-                seen = seen.page.screenshot()
-            keep(seen, scene.__name__)
+            keep(seen if isinstance(seen, bytes) else settled(seen), HERE / f"{scene.__name__}.png")
+
+
+def settled(visitor: Visitor) -> bytes:
+    visitor.page.wait_for_timeout(2500)  # until the land has come up
+    shot: bytes = visitor.page.screenshot()
+    return shot
+
+
+def take_ways(atlas: knowscape.Atlas, folder: Path, browser: Any) -> None:
+    """Take the one file as a double-click opens it, and the folder under a path of a web host."""
+    file, host = folder / "map.html", folder / "host"
+    share(atlas, file)
+    share(atlas, host / "maps" / "sample")
+    with visits(browser, file.as_uri()) as visit:
+        visitor = visit(**WINDOW, color_scheme="dark", reduced_motion="reduce")
+        answer(visitor, 12)
+        keep(settled(visitor), WAYS / "file.png")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(host))
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://localhost:{server.server_address[1]}/maps/sample/"
+        with visits(browser, address) as visit:
+            visitor = visit(**WINDOW, color_scheme="light", reduced_motion="reduce")
+            choose_colour(visitor, "topic")
+            keep(settled(visitor), WAYS / "folder.png")
+        server.shutdown()
 
 
 def main() -> None:
@@ -231,19 +261,20 @@ def main() -> None:
     parser.add_argument("--articles", type=Path)
     parser.add_argument("--only", nargs="*", metavar="NAME")
     arguments = parser.parse_args()
-
-    def wanted(scenes: tuple[Scene, ...]) -> list[Scene]:
-        return [scene for scene in scenes if not arguments.only or scene.__name__ in arguments.only]
-
+    names = arguments.only or [*(scene.__name__ for scene in SAMPLE), "ways", "time", "large"]
+    scenes = [scene for scene in SAMPLE if scene.__name__ in names]
     with tempfile.TemporaryDirectory() as made, chromium() as browser:
         folder = Path(made)
         questions = sample_questions_path()
-        if wanted(SAMPLE):
-            take(knowscape.build(sample_articles_path(), questions, out=folder / "sample"), wanted(SAMPLE), browser)
-        if wanted((time,)):
+        if scenes or "ways" in names:
+            sample = knowscape.build(sample_articles_path(), questions, out=folder / "sample")
+            take(sample, scenes, browser)
+            if "ways" in names:
+                take_ways(sample, folder, browser)
+        if "time" in names:
             dated = by_year(folder / "years.jsonl")
             take(knowscape.build(dated, out=folder / "sample-by-year"), [time], browser)
-        if arguments.articles and wanted((large,)):
+        if arguments.articles and "large" in names:
             take(knowscape.build(arguments.articles, out=folder / arguments.articles.stem), [large], browser)
 
 
