@@ -22,13 +22,15 @@ export function startTrust(map: MapInfo, hatch: (on: boolean) => void): void {
   button.addEventListener("click", () => toggle(Boolean(popover.hidden)));
   document.addEventListener("pointerdown", (event) => {
     const target = event.target as Node;
-    if (!popover.contains(target) && target !== button) toggle(false);
+    if (!popover.contains(target) && !button.contains(target)) toggle(false);
   });
-  popover.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+  const escape = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape" || popover.hidden) return;
+    event.preventDefault();
     toggle(false);
     button.focus();
-  });
+  };
+  for (const part of [button, popover]) part.addEventListener("keydown", escape);
   const box = byId<HTMLInputElement>("trust-hatch");
   box.addEventListener("change", () => hatch(box.checked));
 }

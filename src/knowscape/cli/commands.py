@@ -196,7 +196,7 @@ def inspect(
         "characters_longest": lengths[-1],
         "with_title": sum(bool(name) for name in documents.titles),
         "first": documents[0].title or documents[0].text[:60],
-        "report": documents.report.to_json(),
+        **({"report": documents.report.to_json()} if json else {"left_out": documents.report.lines() or "nothing"}),
     }
     show(result, as_json=json)
 
