@@ -3,7 +3,7 @@
 import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
 import type { Palette } from "./colour";
-import { byId, element, reducedMotion, whenIdle } from "./dom";
+import { byId, element, inSlices, reach, reducedMotion, whenIdle } from "./dom";
 import type { Field } from "./field";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
@@ -74,6 +74,8 @@ export class MapView {
   private lastChange = 0;
   private restless = false;
   private lastFrame = 0;
+  /** Whether the painter needs more frames to draw all of the picture. */
+  private unfinished = false;
 
   constructor(
     map: MapInfo,
@@ -104,8 +106,11 @@ export class MapView {
 
   /** Raise the land once the first frame is on the screen, and then make articles be found. */
   raiseLand(picker: Picker): void {
-    whenIdle(() => {
-      this.painter.setTerrain(buildTerrain(this.points));
+    const land = buildTerrain(this.points);
+    inSlices(() => {
+      const built = land.next();
+      if (!built.done) return false;
+      this.painter.setTerrain(built.value);
       if (reducedMotion()) this.rise = 1;
       let start = 0;
       this.frames.animate((now) => {
@@ -117,6 +122,7 @@ export class MapView {
         picker.build();
         this.frames.request();
       });
+      return true;
     });
   }
 
@@ -310,6 +316,8 @@ export class MapView {
     return (this.restless = now - this.lastChange < Math.max(REST_MS, 5 * frame));
   };
 
+  private readonly untilFinished: Tick = () => this.unfinished;
+
   /** A square picture of a part of the map with the answers, names and a frame; null before anything is drawn. */
   picture(box: Box, words: Words): HTMLCanvasElement | null {
     const { palette } = this;
@@ -322,7 +330,7 @@ export class MapView {
     const ink = picture.getContext("2d");
     if (!ink) return null;
     this.painter.resize(PICTURE.side, PICTURE.side, PICTURE.ratio);
-    this.painter.draw({ camera, rise: 1, distrust: 0, heat: true, moving: false });
+    this.painter.drawWhole({ camera, rise: 1, distrust: 0, heat: true, moving: false });
     // WebGL's picture is there until the task ends in which it was drawn.
     ink.drawImage(byId<HTMLCanvasElement>("map-ground"), 0, 0);
     this.resize();
@@ -356,10 +364,14 @@ export class MapView {
     // Only a moving view or land may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
     const inMotion = this.travel !== null || this.restless || (this.rise > 0 && this.rise < 1);
     const { camera, rise, distrust, heat } = this;
-    this.painter.draw({ camera, rise, distrust, heat, moving: inMotion });
+    this.unfinished = this.painter.draw({ camera, rise, distrust, heat, moving: inMotion });
+    if (this.unfinished) this.frames.animate(this.untilFinished);
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
     if (fading) this.frames.request();
+    if (rise === 1) reach("land");
+    if (!this.unfinished && !inMotion) reach("points");
+    if (this.labels.any) reach("labels");
     for (const drawn of this.watchers) drawn(this.palette);
   }
 

@@ -4,7 +4,7 @@ import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, formatCount, whenIdle } from "./dom";
+import { byId, formatCount, inSlices, SLICE_MS } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
@@ -104,7 +104,7 @@ export class Page {
     this.searchBox = this.makeSearch(search);
     this.searchBox.serverChanged();
     this.view.frames.request();
-    whenIdle(() => search.prepare());
+    inSlices(() => search.prepare(SLICE_MS));
   }
 
   private makeView(): MapView {
