@@ -56,11 +56,10 @@ export function whenIdle(work: () => void): void {
 /** Work that waits for the reader is done so many milliseconds at a time. */
 export const SLICE_MS = 12;
 
-/** Run `work` in idle times, again and again until it says that it is done. */
+/** Run `work` from the first idle moment on, again and again until it says that it is done; others come between. */
 export function inSlices(work: () => boolean): void {
-  whenIdle(() => {
-    if (!work()) inSlices(work);
-  });
+  const goOn = (): void => void (work() || setTimeout(goOn));
+  whenIdle(goOn);
 }
 
 /** Say in the browser's timeline when the page first got somewhere. */

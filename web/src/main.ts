@@ -12,16 +12,19 @@ import "./styles/selection.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
 import { loadMap, loadPoints, loadQuestions, loadTitles, openPoints, Texts } from "./payload";
+import { openPainter } from "./map-view";
 import { Page } from "./page";
 import { Regions } from "./regions";
 import { startTheme } from "./theme";
 
 async function start(): Promise<void> {
   startTheme();
-  const pointsFile = openPoints();
+  const [mapLoaded, pointsFile] = [loadMap(), openPoints()];
   // Whoever waits for it says what went wrong.
-  pointsFile.catch(() => undefined);
-  const map = await loadMap();
+  for (const one of [mapLoaded, pointsFile]) one.catch(() => undefined);
+  // The graphics are made ready while the files come.
+  const painter = openPainter();
+  const map = await mapLoaded;
   document.title = map.title;
   byId("title").textContent = map.title;
   const [points, questions] = await Promise.all([loadPoints(map, pointsFile), loadQuestions(map)]);
@@ -34,7 +37,7 @@ async function start(): Promise<void> {
   // Names are measured, so the typeface must be there before they are placed.
   await document.fonts.ready;
   const regions = new Regions(map.levels, points);
-  const page = new Page({ map, points, regions, titles, titlesLoaded, texts: new Texts(map.text_block) }, questions);
+  const page = new Page({ map, points, regions, titles, titlesLoaded, texts: new Texts(map.text_block) }, questions, painter);
   await titlesLoaded;
   page.titlesArrived();
   document.documentElement.dataset["state"] = "ready";

@@ -58,7 +58,6 @@ export class MapView {
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
   marks: Marks = NO_MARKS;
   private readonly node = byId("map");
-  private readonly painter: Painter;
   private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
   private readonly labels: LabelLayer;
   private palette: Palette | null = null;
@@ -78,14 +77,13 @@ export class MapView {
   private unfinished = false;
 
   constructor(
+    private readonly painter: Painter,
     map: MapInfo,
     private readonly points: Points,
     titles: TitleSource,
     private readonly events: MapEvents,
   ) {
-    const canvas = byId<HTMLCanvasElement>("map-ground");
-    this.painter = WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
-    this.painter.setPoints(points);
+    painter.setPoints(points);
     this.labels = new LabelLayer(byId("map-labels"), map.levels, titles);
     new Gestures(this.node, {
       pan: (dx, dy) => this.panBy(dx, dy),
@@ -385,6 +383,12 @@ export class MapView {
     if (placed) places.push(placed, ...placed.to);
     return [...this.covered, ...places.map((place) => markRect(this.camera, place))];
   }
+}
+
+/** What draws in this browser; it needs nothing of the map to begin. */
+export function openPainter(): Painter {
+  const canvas = byId<HTMLCanvasElement>("map-ground");
+  return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }
 
 function markRect(camera: Camera, place: Place): Rect {
