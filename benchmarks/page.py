@@ -103,14 +103,14 @@ def picture(page: Any) -> np.ndarray:
 
 def until_rest(page: Any, start: float) -> list[tuple[float, np.ndarray]]:
     """Return the pictures and when they were taken, in seconds, until nothing has changed for some time."""
-    seen = [(time.perf_counter() - start, picture(page))]
+    seen: list[tuple[float, np.ndarray]] = []
     changed = time.perf_counter()
-    while time.perf_counter() - changed < REST_S and seen[-1][0] < WAIT_S:
-        time.sleep(0.1)
-        now, shot = time.perf_counter() - start, picture(page)
-        if (np.abs(shot - seen[-1][1]) > 24).mean() > 0.002:
+    while time.perf_counter() - changed < REST_S and time.perf_counter() - start < WAIT_S:
+        shot = picture(page)  # which waits until the page has painted: it is as old as that at the most
+        if not seen or (np.abs(shot - seen[-1][1]) > 24).mean() > 0.002:
             changed = time.perf_counter()
-        seen.append((now, shot))
+        seen.append((time.perf_counter() - start, shot))
+        time.sleep(0.1)
     return seen
 
 

@@ -57,12 +57,12 @@ export class Plates {
   private work: Iterator<void> | null = null;
   private shown: Sheet | null = null;
   private lastState = "";
+  private cost: Cost = { pixel: 0, dot: 0 };
   private fence: WebGLSync | null = null;
 
   constructor(
     private readonly gl: Gl,
     private readonly brush: Brush,
-    private readonly cost: Cost,
   ) {
     this.program = link(gl, PLATE_VERTEX, PLATE_FRAGMENT);
     const plate = (): Plate => new Plate(new Target(gl, UNIT));
@@ -75,8 +75,9 @@ export class Plates {
     this.work = null;
   }
 
-  /** Draw what can be drawn now; whether there is more to draw. */
-  draw(scene: Scene, sheet: Sheet): boolean {
+  /** Draw what can be drawn now at such a cost; whether there is more to draw. */
+  draw(scene: Scene, sheet: Sheet, cost: Cost): boolean {
+    this.cost = cost;
     const state = [this.brush.version, scene.rise, scene.distrust, scene.heat].join(" ");
     if (scene.moving || !this.shown || !isSame(this.shown, sheet)) {
       this.work = null;
