@@ -60,7 +60,12 @@ export class CanvasPainter implements Painter {
     this.bakeVeil();
   }
 
-  draw(scene: Scene): void {
+  draw(scene: Scene): boolean {
+    this.drawWhole(scene);
+    return false;
+  }
+
+  drawWhole(scene: Scene): void {
     const { ink, palette, canvas } = this;
     if (!palette) return;
     ink.setTransform(1, 0, 0, 1, 0, 0);

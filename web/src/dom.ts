@@ -52,3 +52,17 @@ export function whenIdle(work: () => void): void {
   if ("requestIdleCallback" in window) requestIdleCallback(work, { timeout: 400 });
   else setTimeout(work, 30);
 }
+
+/** Work that waits for the reader is done so many milliseconds at a time. */
+export const SLICE_MS = 12;
+
+/** Run `work` from the first idle moment on, again and again until it says that it is done; others come between. */
+export function inSlices(work: () => boolean): void {
+  const goOn = (): void => void (work() || setTimeout(goOn));
+  whenIdle(goOn);
+}
+
+/** Say in the browser's timeline when the page first got somewhere. */
+export function reach(what: string): void {
+  if (performance.getEntriesByName(what, "mark").length === 0) performance.mark(what);
+}

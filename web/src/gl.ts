@@ -69,3 +69,42 @@ export class Texture {
     gl.texImage2D(gl.TEXTURE_2D, 0, kind.internal, width, height, 0, kind.format, kind.type, data);
   }
 }
+
+/** A picture that is drawn off the screen and then shown from a texture. */
+export class Target {
+  width = 0;
+  height = 0;
+  private readonly texture: WebGLTexture;
+  private readonly framebuffer: WebGLFramebuffer;
+
+  constructor(
+    private readonly gl: Gl,
+    private readonly unit: number,
+  ) {
+    this.texture = gl.createTexture();
+    this.framebuffer = gl.createFramebuffer();
+    this.show();
+    for (const way of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, way, gl.LINEAR);
+    for (const side of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, side, gl.CLAMP_TO_EDGE);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.framebuffer);
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.texture, 0);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+  }
+
+  /** Let what is drawn now go here; what was here is lost where the size is another. */
+  open(width: number, height: number): void {
+    const { gl } = this;
+    if (width !== this.width || height !== this.height) {
+      [this.width, this.height] = [width, height];
+      this.show();
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.framebuffer);
+  }
+
+  /** Bind the texture to its unit. */
+  show(): void {
+    this.gl.activeTexture(this.gl.TEXTURE0 + this.unit);
+    this.gl.bindTexture(this.gl.TEXTURE_2D, this.texture);
+  }
+}

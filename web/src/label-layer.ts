@@ -4,6 +4,7 @@ import type { Camera } from "./camera";
 import { css, type Palette } from "./colour";
 import { element } from "./dom";
 import { arrange, DotGrid, levelVisible, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
+import type { Place } from "./markers";
 import type { Region } from "./payload";
 
 interface Style {
@@ -75,7 +76,11 @@ const DOTS_MATTER = 14;
 const EDGE = 8;
 
 export class LabelLayer {
-  private readonly regions: Name[][];
+  /** Names are measured when they are first near the window. */
+  private readonly regions: (Name | undefined)[][];
+  /** The most articles that a region of each level has. */
+  private readonly most: number[];
+  private readonly family: string;
   private readonly titles = new Map<number, Name>();
   private readonly shown = new Map<string, Shown>();
   private readonly measuring = document.createElement("canvas").getContext("2d");
@@ -86,7 +91,9 @@ export class LabelLayer {
     private readonly levels: readonly Region[][],
     private readonly source: TitleSource,
   ) {
-    this.regions = levels.map((regions, level) => this.namesOf(regions, level));
+    this.regions = levels.map((regions) => new Array<Name | undefined>(regions.length));
+    this.most = levels.map((regions) => regions.reduce((most, { support }) => Math.max(most, support), 1));
+    this.family = getComputedStyle(host).fontFamily;
   }
 
   /** Move the names with the map; choose them anew now and then while it moves, and always when it rests. */
@@ -108,6 +115,10 @@ export class LabelLayer {
     return fading;
   }
 
+  get any(): boolean {
+    return this.shown.size > 0;
+  }
+
   /** The texts that stand on the map now. */
   visible(): string[] {
     return [...this.shown.values()].filter((one) => !one.leaving).map((one) => one.name.lines.join(" "));
@@ -115,7 +126,6 @@ export class LabelLayer {
 
   /** Set names into a picture of the map, clear of the obstacles. */
   paint(ink: CanvasRenderingContext2D, camera: Camera, { colours, dark }: Palette, obstacles: readonly Rect[]): void {
-    const family = getComputedStyle(this.host).fontFamily;
     const names = this.candidates(camera);
     const placed = this.arrange(names, camera, obstacles, new Map());
     Object.assign(ink, { textBaseline: "middle", lineJoin: "round", fillStyle: css(colours.ink) });
@@ -125,7 +135,7 @@ export class LabelLayer {
       if (!rect) continue;
       const { size, style, lines, beside } = name;
       Object.assign(ink, { letterSpacing: `${style.spacing * size}px`, textAlign: beside ? "left" : "center" });
-      ink.font = `${style.weight} ${size}px ${family}`;
+      ink.font = `${style.weight} ${size}px ${this.family}`;
       ink.lineWidth = 3;
       lines.forEach((line, i) => {
         const [x, y] = [beside ? rect.x0 : (rect.x0 + rect.x1) / 2, rect.y0 + (i + 0.5) * size * style.lead];
@@ -166,11 +176,14 @@ export class LabelLayer {
   }
 
   private candidates(camera: Camera): Name[] {
-    const names = this.regions.flatMap((level, i) =>
-      levelVisible(i, this.levels[i] ?? [], camera.scale)
-        ? level.filter((name, number) => isNear(name, camera) && this.source.shows(i, number))
-        : [],
-    );
+    const names: Name[] = [];
+    this.levels.forEach((regions, level) => {
+      if (!levelVisible(level, regions, camera.scale)) return;
+      regions.forEach((region, number) => {
+        if (!isNear(region, camera) || !this.source.shows(level, number)) return;
+        names.push(((this.regions[level] ??= [])[number] ??= this.nameOf(region, level, number)));
+      });
+    });
     return this.source.ready && titlesVisible(this.source.count, camera.scale)
       ? names.concat(this.titlesIn(camera))
       : names;
@@ -217,22 +230,17 @@ export class LabelLayer {
     });
   }
 
-  private namesOf(regions: readonly Region[], level: number): Name[] {
+  private nameOf({ label, x, y, support }: Region, level: number, number: number): Name {
     const style = LEVELS[Math.min(level, LEVELS.length - 1)] ?? TITLE;
-    const most = Math.max(...regions.map((region) => region.support), 1);
-    return regions.map((region, i) => {
-      const weight = Math.sqrt(region.support / most);
-      const size = style.size * (0.84 + 0.3 * weight) * (narrow() ? 0.8 : 1);
-      const priority = (this.levels.length - level) * 10 + 8 * weight;
-      return this.name({
-        id: `r${level}.${i}`,
-        text: region.label,
-        x: region.x,
-        y: region.y,
-        style,
-        size,
-        priority,
-      });
+    const weight = Math.sqrt(support / (this.most[level] ?? 1));
+    return this.name({
+      id: `r${level}.${number}`,
+      text: label,
+      x,
+      y,
+      style,
+      size: style.size * (0.84 + 0.3 * weight) * (narrow() ? 0.8 : 1),
+      priority: (this.levels.length - level) * 10 + 8 * weight,
     });
   }
 
@@ -251,7 +259,7 @@ export class LabelLayer {
 
   private widthOf(line: string, style: Style, size: number): number {
     if (!this.measuring) return line.length * size * 0.55;
-    this.measuring.font = `${style.weight} ${size}px ${getComputedStyle(this.host).fontFamily}`;
+    this.measuring.font = `${style.weight} ${size}px ${this.family}`;
     return this.measuring.measureText(line).width + line.length * style.spacing * size;
   }
 
@@ -289,7 +297,7 @@ export class LabelLayer {
 /** A name this far outside the window, in pixels, has no place inside it. */
 const FAR = 300;
 
-function isNear({ x, y }: Name, camera: Camera): boolean {
+function isNear({ x, y }: Place, camera: Camera): boolean {
   const [left, top] = [camera.screenX(x), camera.screenY(y)];
   return left > -FAR && left < camera.width + FAR && top > -FAR && top < camera.height + FAR;
 }

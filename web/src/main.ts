@@ -11,28 +11,33 @@ import "./styles/reading.css";
 import "./styles/selection.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
-import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";
+import { loadMap, loadPoints, loadQuestions, loadTitles, openPoints, Texts } from "./payload";
+import { openPainter } from "./map-view";
 import { Page } from "./page";
 import { Regions } from "./regions";
 import { startTheme } from "./theme";
 
 async function start(): Promise<void> {
   startTheme();
-  const map = await loadMap();
+  const [mapLoaded, pointsFile] = [loadMap(), openPoints()];
+  // Whoever waits for it says what went wrong.
+  for (const one of [mapLoaded, pointsFile]) one.catch(() => undefined);
+  // The graphics are made ready while the files come.
+  const painter = openPainter();
+  const map = await mapLoaded;
   document.title = map.title;
   byId("title").textContent = map.title;
-  // The titles are the most of it, and nothing of the first picture waits for them.
+  const [points, questions] = await Promise.all([loadPoints(map, pointsFile), loadQuestions(map)]);
+  // The titles are the most of it, and the first picture need not share the line with them.
   const titles: string[] = [];
   const titlesLoaded = loadTitles().then((loaded) => {
     for (const title of loaded) titles.push(title);
   });
-  // Whoever waits for it says what went wrong.
   titlesLoaded.catch(() => undefined);
-  const [points, questions] = await Promise.all([loadPoints(map), loadQuestions(map)]);
   // Names are measured, so the typeface must be there before they are placed.
   await document.fonts.ready;
   const regions = new Regions(map.levels, points);
-  const page = new Page({ map, points, regions, titles, titlesLoaded, texts: new Texts(map.text_block) }, questions);
+  const page = new Page({ map, points, regions, titles, titlesLoaded, texts: new Texts(map.text_block) }, questions, painter);
   await titlesLoaded;
   page.titlesArrived();
   document.documentElement.dataset["state"] = "ready";

@@ -3,7 +3,7 @@
 import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
 import type { Palette } from "./colour";
-import { byId, element, reducedMotion, whenIdle } from "./dom";
+import { byId, element, inSlices, reach, reducedMotion, whenIdle } from "./dom";
 import type { Field } from "./field";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
@@ -58,7 +58,6 @@ export class MapView {
   readonly frames = new Frames((now, moving) => this.draw(now, moving));
   marks: Marks = NO_MARKS;
   private readonly node = byId("map");
-  private readonly painter: Painter;
   private readonly markers = new MarkerLayer(byId<HTMLCanvasElement>("map-marks"));
   private readonly labels: LabelLayer;
   private palette: Palette | null = null;
@@ -74,16 +73,17 @@ export class MapView {
   private lastChange = 0;
   private restless = false;
   private lastFrame = 0;
+  /** Whether the painter needs more frames to draw all of the picture. */
+  private unfinished = false;
 
   constructor(
+    private readonly painter: Painter,
     map: MapInfo,
     private readonly points: Points,
     titles: TitleSource,
     private readonly events: MapEvents,
   ) {
-    const canvas = byId<HTMLCanvasElement>("map-ground");
-    this.painter = WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
-    this.painter.setPoints(points);
+    painter.setPoints(points);
     this.labels = new LabelLayer(byId("map-labels"), map.levels, titles);
     new Gestures(this.node, {
       pan: (dx, dy) => this.panBy(dx, dy),
@@ -104,8 +104,11 @@ export class MapView {
 
   /** Raise the land once the first frame is on the screen, and then make articles be found. */
   raiseLand(picker: Picker): void {
-    whenIdle(() => {
-      this.painter.setTerrain(buildTerrain(this.points));
+    const land = buildTerrain(this.points);
+    inSlices(() => {
+      const built = land.next();
+      if (!built.done) return false;
+      this.painter.setTerrain(built.value);
       if (reducedMotion()) this.rise = 1;
       let start = 0;
       this.frames.animate((now) => {
@@ -117,6 +120,7 @@ export class MapView {
         picker.build();
         this.frames.request();
       });
+      return true;
     });
   }
 
@@ -310,6 +314,8 @@ export class MapView {
     return (this.restless = now - this.lastChange < Math.max(REST_MS, 5 * frame));
   };
 
+  private readonly untilFinished: Tick = () => this.unfinished;
+
   /** A square picture of a part of the map with the answers, names and a frame; null before anything is drawn. */
   picture(box: Box, words: Words): HTMLCanvasElement | null {
     const { palette } = this;
@@ -322,7 +328,7 @@ export class MapView {
     const ink = picture.getContext("2d");
     if (!ink) return null;
     this.painter.resize(PICTURE.side, PICTURE.side, PICTURE.ratio);
-    this.painter.draw({ camera, rise: 1, distrust: 0, heat: true, moving: false });
+    this.painter.drawWhole({ camera, rise: 1, distrust: 0, heat: true, moving: false });
     // WebGL's picture is there until the task ends in which it was drawn.
     ink.drawImage(byId<HTMLCanvasElement>("map-ground"), 0, 0);
     this.resize();
@@ -356,10 +362,14 @@ export class MapView {
     // Only a moving view or land may be drawn coarsely: when the fog lifts over a still one, every line would blur and return.
     const inMotion = this.travel !== null || this.restless || (this.rise > 0 && this.rise < 1);
     const { camera, rise, distrust, heat } = this;
-    this.painter.draw({ camera, rise, distrust, heat, moving: inMotion });
+    this.unfinished = this.painter.draw({ camera, rise, distrust, heat, moving: inMotion });
+    if (this.unfinished) this.frames.animate(this.untilFinished);
     this.markers.draw(this.camera, this.marks, this.palette);
     const fading = this.labels.update(this.camera, this.obstacles(), now, moving);
     if (fading) this.frames.request();
+    if (rise === 1) reach("land");
+    if (!this.unfinished && !inMotion) reach("points");
+    if (this.labels.any) reach("labels");
     for (const drawn of this.watchers) drawn(this.palette);
   }
 
@@ -373,6 +383,12 @@ export class MapView {
     if (placed) places.push(placed, ...placed.to);
     return [...this.covered, ...places.map((place) => markRect(this.camera, place))];
   }
+}
+
+/** What draws in this browser; it needs nothing of the map to begin. */
+export function openPainter(): Painter {
+  const canvas = byId<HTMLCanvasElement>("map-ground");
+  return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }
 
 function markRect(camera: Camera, place: Place): Rect {

@@ -34,6 +34,8 @@ type Ink = CanvasRenderingContext2D;
 export class MarkerLayer {
   private readonly ink: Ink | null;
   private ratio = 1;
+  /** What is drawn now. */
+  private drawn: readonly unknown[] = [];
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     this.ink = canvas.getContext("2d");
@@ -43,11 +45,14 @@ export class MarkerLayer {
     this.ratio = ratio;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
+    this.drawn = [];
   }
 
   draw(camera: Camera, marks: Marks, palette: Palette): void {
     const { ink } = this;
-    if (!ink) return;
+    const wanted = [camera.x, camera.y, camera.scale, marks, palette];
+    if (!ink || wanted.every((one, i) => one === this.drawn[i])) return;
+    this.drawn = wanted;
     ink.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     ink.clearRect(0, 0, camera.width, camera.height);
     const at = ({ x, y }: Place): [number, number] => [camera.screenX(x), camera.screenY(y)];

@@ -8,7 +8,10 @@ export function cloudTile(size = NOISE_SIZE): Uint8Array {
   [6, 13, 27].forEach((cells, octave) => addOctave(sum, size, cells, 1 / 2 ** octave));
   let low = Infinity;
   let high = -Infinity;
-  for (const value of sum) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  for (const value of sum) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
   return Uint8Array.from(sum, (value) => Math.round((255 * (value - low)) / (high - low)));
 }
 
@@ -19,8 +22,10 @@ function addOctave(sum: Float32Array, size: number, cells: number, strength: num
     for (let column = 0; column < size; column++) {
       const y = (row / size) * cells;
       const x = (column / size) * cells;
-      const [i, j] = [Math.floor(y), Math.floor(x)];
-      const [v, u] = [fade(y - i), fade(x - j)];
+      const i = Math.floor(y);
+      const j = Math.floor(x);
+      const v = fade(y - i);
+      const u = fade(x - j);
       const below = at(i, j) * (1 - u) + at(i, j + 1) * u;
       const above = at(i + 1, j) * (1 - u) + at(i + 1, j + 1) * u;
       const index = row * size + column;

@@ -4,7 +4,7 @@ import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, formatCount, whenIdle } from "./dom";
+import { byId, formatCount, inSlices, SLICE_MS } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
@@ -13,6 +13,7 @@ import { KEPT, type Kin } from "./kin";
 import { drawLegend } from "./legend";
 import { MapView } from "./map-view";
 import { tellNotebook } from "./notebook";
+import type { Painter } from "./painter";
 import type { Box, Question } from "./payload";
 import { Picker } from "./picker";
 import { keepPicture } from "./picture";
@@ -59,6 +60,7 @@ export class Page {
   constructor(
     private readonly library: Library,
     private readonly questions: readonly Question[],
+    painter: Painter,
   ) {
     const { map, points, regions } = library;
     this.region = map.question_region ?? WHOLE_MAP;
@@ -70,7 +72,7 @@ export class Page {
       go: (index) => this.open(index, true),
     });
     this.answers = openAnswers(map, questions);
-    this.view = this.makeView();
+    this.view = this.makeView(painter);
     this.survey = map.knowledge
       ? new Survey(map.knowledge, regions, points, this.region, questions, this.answers)
       : null;
@@ -104,10 +106,10 @@ export class Page {
     this.searchBox = this.makeSearch(search);
     this.searchBox.serverChanged();
     this.view.frames.request();
-    whenIdle(() => search.prepare());
+    inSlices(() => search.prepare(SLICE_MS));
   }
 
-  private makeView(): MapView {
+  private makeView(painter: Painter): MapView {
     const { map, points, titles, regions } = this.library;
     const { picker, shown } = this;
     let counts: Uint32Array[] = [];
@@ -121,7 +123,7 @@ export class Page {
       at: (index: number) => ({ ...placeOf(this.library, index), title: titles[index] ?? "" }),
       shows: (level: number, number: number) => shown.all || (counts[level]?.[number] ?? 0) > 0,
     };
-    return new MapView(map, points, titleSource, {
+    return new MapView(painter, map, points, titleSource, {
       click: (x, y, reach) => this.pointing.click(x, y, reach),
       hover: (x, y) => this.pointing.hover(x, y),
       leave: () => this.pointing.leave(),

@@ -23,6 +23,7 @@ export interface Scene {
   distrust: number;
   /** Whether knowledge and fog are shown. */
   heat: boolean;
+  /** It changes from frame to frame, and may be drawn coarsely on a slow machine. */
   moving: boolean;
 }
 
@@ -33,12 +34,17 @@ export interface Painter {
   setLooks(looks: Looks): void;
   setTerrain(terrain: Terrain): void;
   setField(field: Field): void;
-  draw(scene: Scene): void;
+  /** Draw, at rest perhaps in pieces; whether the next frames must go on with it. */
+  draw(scene: Scene): boolean;
+  /** Draw all of it at once, however long that takes. */
+  drawWhole(scene: Scene): void;
 }
 
 /** The looks of points of which nothing is known but their places. */
 export function plainLooks(count: number): Looks {
-  return { codes: Uint8Array.from({ length: 2 * count }, (_, i) => (i % 2 ? STATE.plain : 0)), colours: null };
+  const codes = new Uint8Array(2 * count);
+  for (let i = 1; i < codes.length; i += 2) codes[i] = STATE.plain;
+  return { codes, colours: null };
 }
 
 export interface Dots {

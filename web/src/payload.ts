@@ -141,9 +141,11 @@ export async function loadMap(): Promise<MapInfo> {
   return map;
 }
 
-export async function loadPoints(map: MapInfo): Promise<Points> {
-  const response = await openFile("data/points.bin");
-  return parsePoints(await response.arrayBuffer(), map);
+/** Ask for the points before the map is there that says what they are. */
+export const openPoints = (): Promise<Response> => openFile("data/points.bin");
+
+export async function loadPoints(map: MapInfo, file: Promise<Response>): Promise<Points> {
+  return parsePoints(await (await file).arrayBuffer(), map);
 }
 
 export const loadTitles = (): Promise<string[]> => fetchJson<string[]>("data/titles.json");

@@ -31,8 +31,7 @@ export function smoothed(
 /** Smooth a grid with a Gaussian of `sigma` cells, rows first, then columns. */
 export function blur(grid: Float32Array, columns: number, rows: number, sigma: number): Float32Array {
   const kernel = gaussian(sigma);
-  const along = blurLines(grid, kernel, { lines: rows, length: columns, step: 1, across: columns });
-  return blurLines(along, kernel, { lines: columns, length: rows, step: columns, across: 1 });
+  return blurColumns(blurRows(grid, kernel, columns), kernel, columns, rows);
 }
 
 function gaussian(sigma: number): Float32Array {
@@ -44,27 +43,30 @@ function gaussian(sigma: number): Float32Array {
   return kernel.map((value) => value / sum);
 }
 
-interface Lines {
-  lines: number;
-  length: number;
-  /** How far in the grid it is from one cell of a line to the next, and from one line to the next. */
-  step: number;
-  across: number;
-}
-
-function blurLines(grid: Float32Array, kernel: Float32Array, { lines, length, step, across }: Lines): Float32Array {
+function blurRows(grid: Float32Array, kernel: Float32Array, columns: number): Float32Array {
   const out = new Float32Array(grid.length);
   const radius = (kernel.length - 1) / 2;
-  for (let line = 0; line < lines; line++) {
-    for (let i = 0; i < length; i++) {
-      const value = grid[line * across + i * step] ?? 0;
+  for (let from = 0; from < grid.length; from += columns) {
+    for (let i = 0; i < columns; i++) {
+      const value = grid[from + i]!;
       if (value === 0) continue;
-      const low = Math.max(i - radius, 0);
-      const high = Math.min(i + radius, length - 1);
-      for (let j = low; j <= high; j++) {
-        const at = line * across + j * step;
-        out[at] = (out[at] ?? 0) + value * (kernel[j - i + radius] ?? 0);
-      }
+      const high = Math.min(i + radius, columns - 1);
+      for (let j = Math.max(i - radius, 0); j <= high; j++) out[from + j]! += value * kernel[j - i + radius]!;
+    }
+  }
+  return out;
+}
+
+/** A whole row at a time, as the grid lies in memory. */
+function blurColumns(grid: Float32Array, kernel: Float32Array, columns: number, rows: number): Float32Array {
+  const out = new Float32Array(grid.length);
+  const radius = (kernel.length - 1) / 2;
+  for (let row = 0; row < rows; row++) {
+    const high = Math.min(row + radius, rows - 1);
+    for (let other = Math.max(row - radius, 0); other <= high; other++) {
+      const weight = kernel[other - row + radius]!;
+      const [to, from] = [row * columns, other * columns];
+      for (let i = 0; i < columns; i++) out[to + i]! += weight * grid[from + i]!;
     }
   }
   return out;

