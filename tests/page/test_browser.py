@@ -365,7 +365,7 @@ def test_what_the_reader_knows_is_told_by_region_with_something_to_read(visit: V
     for label, (low, mean, high) in narrow.items():
         assert low < mean < high
         assert high - low < wide[label][2] - wide[label][0]
-    assert re.search(r"About \d+ %.*tell \d+ %", page.inner_text("#survey-whole"))
+    assert re.search(r"About \d+\s%.*tell \d+\s%", page.inner_text("#survey-whole"))
     visitor.picture("survey-desktop")
     rows = page.query_selector_all("#survey-reading li")
     assert len(rows) == 5

@@ -9,15 +9,19 @@ import "./styles/tour.css";
 import "./styles/place.css";
 import "./styles/reading.css";
 import "./styles/selection.css";
+import "./styles/table.css";
 import "./styles/phone.css";
 import { byId } from "./dom";
+import { fromFragment } from "./fragment";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";
 import { Page } from "./page";
 import { Regions } from "./regions";
 import { startTheme } from "./theme";
+import { startWords } from "./words";
 
 async function start(): Promise<void> {
   startTheme();
+  await startWords(fromFragment(location.hash).language);
   const map = await loadMap();
   document.title = map.title;
   byId("title").textContent = map.title;

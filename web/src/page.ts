@@ -4,7 +4,7 @@ import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, formatCount, whenIdle } from "./dom";
+import { byId, whenIdle } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
@@ -26,9 +26,11 @@ import { openAnswers } from "./shared";
 import { Shown } from "./shown";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
+import { TableView } from "./table";
 import { onTheme } from "./theme";
 import { Tour } from "./tour";
 import { startTrust } from "./trust";
+import { formatTime, say } from "./words";
 
 const WHOLE_MAP: Box = [0, 0, 1, 1];
 const MOST_HIT_MARKS = 400;
@@ -44,6 +46,7 @@ export class Page {
   private readonly shown: Shown;
   private readonly pointing: Pointing;
   private readonly reading: Reading;
+  private readonly table: TableView;
   private searchBox: SearchBox | null = null;
   private readonly survey: Survey | null;
   private readonly surveyPanel: SurveyPanel | null;
@@ -65,7 +68,7 @@ export class Page {
     this.shown = new Shown(points.count);
     this.picker = new Picker(points, this.shown.has);
     this.panel = new ArticlePanel(library, {
-      closed: () => this.articleClosed(),
+      closed: (index) => this.articleClosed(index),
       kin: (index, kin) => this.showKin(index, kin),
       go: (index) => this.open(index, true),
     });
@@ -92,6 +95,11 @@ export class Page {
     this.view.measure();
     this.view.fit(this.region, false);
     this.reading = this.makeReading();
+    this.table = new TableView(library, this.view, this.picker, this.shown, {
+      open: (index) => this.open(index, true),
+      fly: (region) => this.reading.fly(region),
+      known: () => this.survey?.articles() ?? null,
+    });
     onTheme(() => this.repaint());
     this.view.raiseLand(this.picker);
     this.tellTests();
@@ -103,6 +111,7 @@ export class Page {
     const search = new TitleSearch(this.library.titles);
     this.searchBox = this.makeSearch(search);
     this.searchBox.serverChanged();
+    this.table.refresh();
     this.view.frames.request();
     whenIdle(() => search.prepare());
   }
@@ -147,7 +156,7 @@ export class Page {
 
   private colourOf(index: number): string | null {
     const { dye } = this.reading.colouring;
-    return dye && `${dye.name}: ${dye.tell(index)}`;
+    return dye && say("colour.value", { name: dye.name, value: dye.tell(index) });
   }
 
   private makeSearch(search: TitleSearch): SearchBox {
@@ -216,12 +225,12 @@ export class Page {
 
   /** The map with the reader's own knowledge on it, as a file or to share. */
   private async keepPicture(): Promise<void> {
-    const { count, right } = this.answers;
-    const date = new Intl.DateTimeFormat("en", { dateStyle: "long" }).format(new Date());
+    const { count: answered, right } = this.answers;
+    const date = formatTime(new Date(), { dateStyle: "long" });
     const picture = this.view.picture(this.region, {
       title: this.library.map.title,
-      line: `What I know: ${formatCount(right)} of ${formatCount(count)} right, ${date}`,
-      scale: { gaps: "gaps", known: "known", fog: "not yet known" },
+      line: say("picture.line", { right, answered, date }),
+      scale: { gaps: say("legend.gaps"), known: say("legend.known"), fog: say("legend.fog") },
     });
     if (picture) await keepPicture(picture, "map.png");
   }
@@ -290,13 +299,14 @@ export class Page {
     this.view.measure();
   }
 
-  private articleClosed(): void {
+  private articleClosed(index: number): void {
     tellNotebook([]);
     const { selection } = this.reading;
     this.reading.arrive();
     this.view.mark({ chosen: null, kin: null });
     selection.show(selection.any);
     this.view.measure();
+    if (this.table.isOpen) return this.table.focus(index);
     if (selection.any) return selection.focus();
     // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.
     const next = byId("quiz-next");
@@ -338,6 +348,7 @@ export class Page {
     const actions: Record<string, () => void> = {
       "/": () => this.searchBox?.focus(),
       r: () => this.reading.selectHere(),
+      t: () => this.table.toggle(),
       "+": () => this.view.step(1.8),
       "=": () => this.view.step(1.8),
       "-": () => this.view.step(1 / 1.8),
@@ -346,17 +357,15 @@ export class Page {
     };
     const action = actions[event.key];
     if (action) action();
-    else if (!this.quiz?.key(event.key)) return;
+    else if (this.table.isOpen || !this.quiz?.key(event.key)) return;
     event.preventDefault();
   }
 
   private describeMap(): void {
     const { map } = this.library;
     const names = (map.levels[0] ?? []).slice(0, 8).map((region) => region.label);
-    this.mapNode.setAttribute("aria-label", `Map of ${formatCount(map.documents)} articles`);
-    byId("map-help").textContent =
-      `Regions: ${names.join(", ")}. Arrow keys move, plus and minus zoom, 0 shows all, ` +
-      "Enter opens the article in the middle.";
+    this.mapNode.setAttribute("aria-label", say("map.of", { count: map.documents }));
+    byId("map-help").textContent = say("map.help", { names: names.join(", ") });
   }
 
   /** Names make room for the cards, whatever size those take. */
