@@ -10,7 +10,7 @@ import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
 import { openHook } from "./hook";
 import { KEPT, type Kin } from "./kin";
-import { drawLegend } from "./legend";
+import { drawLegend, startLegend } from "./legend";
 import { MapView } from "./map-view";
 import { tellNotebook } from "./notebook";
 import type { Box, Question } from "./payload";
@@ -56,6 +56,7 @@ export class Page {
   private field: Field | null = null;
   private readonly tour: Tour;
   private readonly mapNode = byId("map");
+  private readonly closeLegend = startLegend(() => this.view.measure());
   private hits = 0;
   private lastOpened: Question | null = null;
 
@@ -318,21 +319,11 @@ export class Page {
     byId("zoom-in").addEventListener("click", () => this.view.step(1.8));
     byId("zoom-out").addEventListener("click", () => this.view.step(1 / 1.8));
     byId("zoom-fit").addEventListener("click", () => this.view.fit(this.region));
-    const button = byId("legend-open");
-    button.addEventListener("click", () => this.openLegend(!byId("legend").classList.contains("open")));
-    this.mapNode.addEventListener("pointerdown", () => this.openLegend(false));
-  }
-
-  /** On a narrow window the legend waits behind a button. */
-  private openLegend(open: boolean): void {
-    byId("legend").classList.toggle("open", open);
-    byId("legend-open").setAttribute("aria-expanded", String(open));
-    this.view.measure();
   }
 
   private escape(): void {
     if (this.tour.end() || this.reading.escape()) return;
-    this.openLegend(false);
+    this.closeLegend();
     this.surveyPanel?.close();
     this.placePanel.close();
     this.panel.close();

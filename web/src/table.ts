@@ -25,7 +25,9 @@ type Column = "title" | "region" | "kept" | "knowledge";
 /** A heading over the articles of one finest region. */
 interface Heading {
   region: RegionId | null;
+  /** With the names of the regions around it, and its own alone. */
   name: string;
+  own: string;
 }
 
 const ROW = 52;
@@ -183,7 +185,8 @@ export class TableView {
     const { regions } = this.library;
     const around = regions.around(index);
     const names = around.map((id) => regions.region(id)?.label ?? "");
-    return { region: around.at(-1) ?? null, name: names.join(" · ") || say("selection.outside") };
+    const own = names.at(-1) ?? say("selection.outside");
+    return { region: around.at(-1) ?? null, name: names.join(" · ") || own, own };
   }
 
   private showHead(): void {
@@ -218,7 +221,7 @@ export class TableView {
     return element("tr", { class: index < 0 ? "heading" : "", attributes }, cells);
   }
 
-  private heading(heading: Heading = { region: null, name: "" }): HTMLElement {
+  private heading(heading: Heading = { region: null, name: "", own: "" }): HTMLElement {
     const { region, name } = heading;
     const button = element("button", { class: "kin-name", attributes: { type: "button" } }, [
       element("bdi", { text: name }),
@@ -244,7 +247,7 @@ export class TableView {
       element("td", { class: column, attributes: { role: "cell" } }, children);
     const cells = [
       element("th", { class: "title", attributes: { role: "rowheader", scope: "row" } }, [button]),
-      cell("region", element("bdi", { text: this.headingOf(index).name })),
+      cell("region", element("bdi", { text: this.headingOf(index).own })),
       cell("kept", element("span", { text: say("table.kept-of", { kept, all: KEPT }) })),
     ];
     return this.knowledge ? [...cells, cell("knowledge", ...this.knownOf(index))] : cells;
