@@ -11,6 +11,7 @@ import "./styles/reading.css";
 import "./styles/selection.css";
 import "./styles/table.css";
 import "./styles/phone.css";
+import "./styles/contrast.css";
 import { byId } from "./dom";
 import { fromFragment } from "./fragment";
 import { loadMap, loadPoints, loadQuestions, loadTitles, Texts } from "./payload";
