@@ -111,9 +111,10 @@ def test_an_answer_is_seen_near_its_question_and_not_far_from_it(
         if visitor.shows_map_at(*(where := visitor.on_screen(*place))) and math.dist(where, mark) > 16
     }
     time.sleep(1)  # until the land has come up
+    wait(lambda: visitor.state["still"])
     before = {place: (visitor.heat(*place), visitor.colour(*where)) for place, where in seen.items()}
     give(visitor, right=True)
-    wait(lambda: not visitor.page.evaluate("document.getAnimations().length"))
+    wait(lambda: not visitor.page.evaluate("document.getAnimations().length") and visitor.state["still"])
     lifted = {place: heat["uncertainty"] - visitor.heat(*place)["uncertainty"] for place, (heat, _) in before.items()}
     changed = {place: math.dist(visitor.colour(*seen[place]), colour) for place, (_, colour) in before.items()}
     order = sorted(seen, key=lambda place: lifted[place])
@@ -365,7 +366,7 @@ def test_what_the_reader_knows_is_told_by_region_with_something_to_read(visit: V
     for label, (low, mean, high) in narrow.items():
         assert low < mean < high
         assert high - low < wide[label][2] - wide[label][0]
-    assert re.search(r"About \d+ %.*tell \d+ %", page.inner_text("#survey-whole"))
+    assert re.search(r"About \d+\s%.*tell \d+\s%", page.inner_text("#survey-whole"))
     visitor.picture("survey-desktop")
     rows = page.query_selector_all("#survey-reading li")
     assert len(rows) == 5

@@ -157,7 +157,8 @@ def visits(browser: Any, address: str) -> Iterator[Visit]:
         """`first` is somebody who has never been there, and is told how the map is read."""
         context = browser.new_context(**{**DESKTOP, **options})
         if not first:
-            context.add_init_script("localStorage.setItem('knowscape:toured', '1')")
+            # An empty tab has no storage.
+            context.add_init_script("if (location.protocol !== 'about:') localStorage.setItem('knowscape:toured', '1')")
         if script:
             context.add_init_script(script)
         visitor = Visitor(context.new_page(), at)

@@ -1,6 +1,7 @@
 /** The server behind the page, where there is one: what it can do at present, what it finds, and where texts belong. */
 
 import { isOneFile } from "./source";
+import { say } from "./words";
 
 /** What `page/api.py` tells of an article that was found; `row` is its index here, null where this map lacks it. */
 export interface Hit {
@@ -30,10 +31,6 @@ interface Health {
 /** A failure that can be shown to a reader as it is. */
 export class ApiError extends Error {}
 
-const SAYS = {
-  away: "The server does not answer. The map works on without it.",
-  busy: "The server has too much to do. Try again in a moment.",
-};
 const MARK = "knowscape-api";
 /** How long to wait before asking again how a server is: one that is getting ready, and one that was not there. */
 const SOON_MS = 2000;
@@ -87,10 +84,10 @@ export class Api {
       answer = await fetch(path, how);
     } catch (error) {
       if (!how.signal?.aborted) this.lose();
-      throw how.signal?.aborted ? error : new ApiError(SAYS.away);
+      throw how.signal?.aborted ? error : new ApiError(say("failure.away"));
     }
     if (answer.ok) return answer;
-    if (answer.status === 429) throw new ApiError(SAYS.busy);
+    if (answer.status === 429) throw new ApiError(say("failure.busy"));
     if (answer.status === 401 || answer.status >= 500) this.lose();
     throw new ApiError(await reason(answer));
   }
@@ -128,6 +125,6 @@ async function reason(answer: Response): Promise<string> {
   try {
     return ((await answer.json()) as { error: string }).error;
   } catch {
-    return SAYS.away;
+    return say("failure.away");
   }
 }

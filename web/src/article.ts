@@ -1,9 +1,10 @@
 /** The panel with one article, and the small card that follows the pointer. */
 
 import { byId, element } from "./dom";
-import { listKin, ranksOnMap, type Kin } from "./kin";
+import { KEPT, listKin, ranksOnMap, type Kin } from "./kin";
 import { mapX, mapY, type MapInfo, type Points, type Texts } from "./payload";
 import type { Regions } from "./regions";
+import { formatDigits, say } from "./words";
 
 /** Everything the page knows about the documents. */
 export interface Library {
@@ -24,7 +25,7 @@ export function keptAround({ recall, region }: Pick<Points, "recall" | "region">
     kept += recall[i] ?? 0;
     count += 1;
   });
-  return (kept / 255 / Math.max(count, 1)) * 10;
+  return (kept / 255 / Math.max(count, 1)) * KEPT;
 }
 
 /** Return the address if it leads to the web, otherwise null: a corpus is data and may hold anything. */
@@ -46,7 +47,7 @@ export function firstWords(text: string, most = 150): string {
 }
 
 export interface ArticleEvents {
-  closed(): void;
+  closed(index: number): void;
   /** The nearest in meaning of the open article are known. */
   kin(index: number, kin: readonly Kin[]): void;
   go(index: number): void;
@@ -81,7 +82,7 @@ export class ArticlePanel {
     this.opened = index;
     this.title.textContent = this.library.titles[index] ?? "";
     this.path.textContent = this.regionNames(index).slice(-2).join(" · ");
-    this.body.replaceChildren(element("p", { class: "quiet", text: "Loading the text …" }));
+    this.body.replaceChildren(element("p", { class: "quiet", text: say("article.loading") }));
     this.foot.replaceChildren(this.trust(index));
     this.panel.hidden = false;
     this.panel.scrollTop = 0;
@@ -90,10 +91,11 @@ export class ArticlePanel {
   }
 
   close(): void {
-    if (this.opened === null) return;
+    const index = this.opened;
+    if (index === null) return;
     this.opened = null;
     this.panel.hidden = true;
-    this.events.closed();
+    this.events.closed(index);
   }
 
   private regionNames(index: number): string[] {
@@ -106,10 +108,10 @@ export class ArticlePanel {
       const { text, url, source, near } = await this.library.texts.article(index);
       if (this.opened !== index) return;
       const paragraphs = text.split(/\n+/).filter((line) => line.trim());
-      this.body.replaceChildren(...paragraphs.map((line) => element("p", { text: line })));
+      this.body.replaceChildren(...paragraphs.map((line) => element("p", { text: line, attributes: { dir: "auto" } })));
       const address = webAddress(url);
       if (address) this.foot.prepend(this.link(address, source));
-      else if (source) this.foot.prepend(element("p", { class: "quiet", text: `Source: ${source}` }));
+      else if (source) this.foot.prepend(element("p", { class: "quiet", text: say("article.source", { source }) }));
       const kin = ranksOnMap(this.library.points, index, near);
       if (kin.length) this.foot.append(listKin(kin, this.library.titles, (other) => this.events.go(other)));
       this.events.kin(index, kin);
@@ -123,16 +125,13 @@ export class ArticlePanel {
   private link(address: URL, source: string | null): HTMLElement {
     const attributes = { href: address.href, target: "_blank", rel: "noopener noreferrer" };
     const where = source || address.hostname.replace(/^www\./, "");
-    return element("a", { class: "outward", text: `Read it at ${where}`, attributes });
+    return element("a", { class: "outward", text: say("article.read", { where }), attributes });
   }
 
   private trust(index: number): HTMLElement {
-    const kept = Math.round(((this.library.points.recall[index] ?? 0) / 255) * 10);
-    const around = keptAround(this.library.points, index).toFixed(1);
-    return element("p", {
-      class: "quiet",
-      text: `${kept} of its 10 nearest articles are its nearest on the map, too; ${around} on average around it.`,
-    });
+    const kept = Math.round(((this.library.points.recall[index] ?? 0) / 255) * KEPT);
+    const around = formatDigits(keptAround(this.library.points, index), 1);
+    return element("p", { class: "quiet", text: say("article.kept", { kept, all: KEPT, around }) });
   }
 }
 

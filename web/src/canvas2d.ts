@@ -6,6 +6,7 @@ import type { Field } from "./field";
 import { dotsAt, plainLooks, STATE, type Looks, type Painter, type Scene } from "./painter";
 import { mapX, mapY, type Box, type Points } from "./payload";
 import { cellOf, SUMMIT, TERRAIN_MARGIN, type Terrain } from "./terrain";
+import { say } from "./words";
 
 /** More points than this would make every frame slow. */
 const MOST_POINTS = 20_000;
@@ -24,7 +25,7 @@ export class CanvasPainter implements Painter {
 
   constructor(private readonly canvas: HTMLCanvasElement) {
     const ink = canvas.getContext("2d", { alpha: false });
-    if (!ink) throw new Error("this browser can draw neither with WebGL2 nor on a canvas");
+    if (!ink) throw new Error(say("failure.no-drawing"));
     this.ink = ink;
   }
 

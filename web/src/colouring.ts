@@ -1,15 +1,17 @@
 /** What the points are coloured by: one menu, and a legend that also shows single kinds alone. */
 
-import { byId, element, formatCount } from "./dom";
+import { byId, element } from "./dom";
 import { fieldDye, qualityDye, topicDye, type Dye, type Kind } from "./dye";
 import { loadField, type MapInfo, type Points } from "./payload";
 import type { Regions } from "./regions";
+import { formatCount, say, type Key } from "./words";
 
-const NAMES = { plain: "nothing", knowledge: "what you know", topic: "topic", quality: "how true the map is" } as const;
-const COLUMNS = "What the articles say";
-const KNOWN = "What you know";
-const LOADING = "Loading …";
-const ONLY = "A press on a kind shows it alone.";
+const NAMES: Record<string, Key> = {
+  plain: "colour.plain",
+  knowledge: "colour.knowledge",
+  topic: "colour.topic",
+  quality: "colour.quality",
+};
 
 export interface ColouringEvents {
   /** Other colours, or others are shown. */
@@ -39,10 +41,10 @@ export class Colouring {
     this.choice = this.first;
     const option = (value: string, text: string): HTMLOptionElement => element("option", { text, attributes: { value } });
     const own = Object.entries(NAMES).filter(([id]) => this.offers(id));
-    this.menu.append(...own.map(([id, name]) => option(id, name)));
+    this.menu.append(...own.map(([id, name]) => option(id, say(name))));
     if (map.fields.length) {
       const columns = map.fields.map(({ name }, number) => option(`field.${number}`, name));
-      this.menu.append(element("optgroup", { attributes: { label: COLUMNS } }, columns));
+      this.menu.append(element("optgroup", { attributes: { label: say("colour.columns") } }, columns));
     }
     this.menu.value = this.first;
     this.menu.addEventListener("change", () => void this.choose(this.menu.value).then(() => this.events.chosen()));
@@ -53,7 +55,7 @@ export class Colouring {
   offers(choice: string): boolean {
     if (choice === "knowledge") return this.map.questions > 0;
     const [, number] = /^field\.(\d+)$/.exec(choice) ?? [];
-    return number === undefined ? choice in NAMES : Number(number) < this.map.fields.length;
+    return number === undefined ? Object.hasOwn(NAMES, choice) : Number(number) < this.map.fields.length;
   }
 
   /** Colour by one of the menu's choices, and show only some kinds. */
@@ -99,7 +101,7 @@ export class Colouring {
     const number = Number(/^field\.(\d+)$/.exec(choice)?.[1] ?? NaN);
     const field = this.map.fields[number];
     if (field) {
-      byId("legend-note").textContent = LOADING;
+      byId("legend-note").textContent = say("legend.loading");
       dye = fieldDye(field, await loadField(this.map, number));
     }
     if (dye) this.made.set(choice, dye);
@@ -110,14 +112,14 @@ export class Colouring {
     const { dye, choice } = this;
     this.legend.hidden = choice === "plain";
     byId("legend-open").hidden = this.legend.hidden;
-    byId("legend-name").textContent = choice === "knowledge" ? KNOWN : (dye?.name ?? this.menu.selectedOptions[0]?.text ?? "");
+    byId("legend-name").textContent = choice === "knowledge" ? say("page.know") : (dye?.name ?? this.menu.selectedOptions[0]?.text ?? "");
     byId("legend-heat").hidden = choice !== "knowledge";
     byId("legend-ramp").hidden = !dye?.ticks;
     byId("legend-ticks").replaceChildren(...(dye?.ticks ?? []).map((text) => element("span", { text })));
     this.kinds.hidden = !dye?.kinds;
     const most = Math.max(...(dye?.kinds ?? []).map(({ count }) => count), 1);
     this.kinds.replaceChildren(...(dye?.kinds ?? []).map((kind) => this.kind(kind, most)));
-    byId("legend-note").textContent = dye?.kinds ? ONLY : "";
+    byId("legend-note").textContent = dye?.kinds ? say("legend.only") : "";
   }
 
   private kind(kind: Kind, most: number): HTMLLIElement {

@@ -1,15 +1,15 @@
 /** Dates as days since 1970-01-01 UTC, which is how columns hold them. */
 
+import { formatTime } from "./words";
+
 const DAY_MS = 86_400_000;
-const days = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const DAY = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" } as const;
 
 export const yearOf = (day: number): number => new Date(day * DAY_MS).getUTCFullYear();
 
-/** A year, or a day such as "31 May 2001". */
+/** A year, or a day as the language writes it. */
 export function formatDate(day: number, byYear = false): string {
-  if (byYear) return String(yearOf(day));
-  const parts = new Map(days.formatToParts(day * DAY_MS).map(({ type, value }) => [type, value]));
-  return `${parts.get("day") ?? ""} ${parts.get("month") ?? ""} ${parts.get("year") ?? ""}`;
+  return byYear ? String(yearOf(day)) : formatTime(day * DAY_MS, DAY);
 }
 
 /** How many articles lie in each of `bins` equal parts of the time from `low` to `high`. */

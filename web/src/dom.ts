@@ -41,9 +41,9 @@ export function icon(...paths: string[]): SVGSVGElement {
   return svg;
 }
 
-const numbers = new Intl.NumberFormat("en");
-export const formatCount = (value: number): string => numbers.format(value);
-export const formatPercent = (share: number): string => `${Math.round(share * 100)} %`;
+/** The direction of a text's first letter that has one. */
+export const directionOf = (text: string): "ltr" | "rtl" =>
+  /^[^\p{L}]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u.test(text) ? "rtl" : "ltr";
 
 export const reducedMotion = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -1,16 +1,11 @@
 /** What the points can be coloured by: each article's place among 256 colours, and what the colours mean. */
 
-import { formatCount, formatPercent } from "./dom";
 import { CATEGORIES, scaleColour, type Palette, type Rgb } from "./colour";
 import { formatDate } from "./dates";
 import type { FieldInfo, FieldValues, Points } from "./payload";
 import { NO_REGION } from "./payload";
 import type { Regions } from "./regions";
-
-const TOPIC = "Topic";
-const QUALITY = "How true the map is";
-const OTHER = "other";
-const NONE = "none";
+import { formatCount, formatPercent, formatRough, say } from "./words";
 
 /** One of the kinds that have a colour: the largest ones, the others together, and those without a value. */
 export interface Kind {
@@ -55,13 +50,14 @@ export function coloursOf(dye: Dye, palette: Palette): Uint8Array {
 
 export function topicDye(regions: Regions, points: Points): Dye {
   const names = (regions.levels[0] ?? []).map(({ label }) => label);
-  return kindsDye(TOPIC, names, points.count, (index) => regions.of(index, 0));
+  return kindsDye(say("colour.topic-name"), names, points.count, (index) => regions.of(index, 0));
 }
 
 export function qualityDye({ recall }: Points): Dye {
   const codes = Uint8Array.from(recall, (value) => 1 + Math.round((value / 255) * STEPS));
-  const tell = (index: number): string => `${formatPercent((recall[index] ?? 0) / 255)} of its neighbours kept`;
-  return { name: QUALITY, codes, kinds: null, ticks: ["no neighbours kept", "half", "all"], tell };
+  const tell = (index: number): string => say("colour.kept", { share: formatPercent((recall[index] ?? 0) / 255) });
+  const ticks: Ticks = [say("colour.kept-none"), say("colour.kept-half"), say("colour.kept-all")];
+  return { name: say("colour.quality-name"), codes, kinds: null, ticks, tell };
 }
 
 export function fieldDye(field: FieldInfo, { values, names }: FieldValues): Dye {
@@ -86,10 +82,10 @@ function kindsDye(name: string, names: readonly string[], count: number, numberO
     return { code, name: names[number] ?? "", count: counts[number] ?? 0 };
   });
   const others = order.slice(CATEGORIES).reduce((sum, number) => sum + (counts[number] ?? 0), 0);
-  if (others) kinds.push({ code: OTHER_CODE, name: OTHER, count: others });
-  if (none) kinds.push({ code: NONE_CODE, name: NONE, count: none });
+  if (others) kinds.push({ code: OTHER_CODE, name: say("colour.other"), count: others });
+  if (none) kinds.push({ code: NONE_CODE, name: say("colour.none"), count: none });
   const codes = Uint8Array.from({ length: count }, (_, index) => codeOf[numberOf(index)] ?? NONE_CODE);
-  return { name, codes, kinds, ticks: null, tell: (index) => names[numberOf(index)] ?? NONE };
+  return { name, codes, kinds, ticks: null, tell: (index) => names[numberOf(index)] ?? say("colour.none") };
 }
 
 /** A middle this far from the middle of the range makes the scale go by rank. */
@@ -107,12 +103,12 @@ function scaleDye(field: FieldInfo, values: ArrayLike<number>): Dye {
     if (Number.isNaN(value)) return 0;
     return 1 + Math.round((byRank ? rankIn(sorted, value) : share(value)) * STEPS);
   });
-  const say = (value: number): string => (field.kind === "date" ? formatDate(value, field.by_year) : number(value));
+  const written = (value: number): string => (field.kind === "date" ? formatDate(value, field.by_year) : number(value));
   const tell = (index: number): string => {
     const value = values[index] ?? NaN;
-    return Number.isNaN(value) ? NONE : say(value);
+    return Number.isNaN(value) ? say("colour.none") : written(value);
   };
-  const ticks: Ticks = [say(low), say(byRank ? median : (low + high) / 2), say(high)];
+  const ticks: Ticks = [written(low), written(byRank ? median : (low + high) / 2), written(high)];
   return { name: field.name, codes, kinds: null, ticks, tell };
 }
 
@@ -132,4 +128,4 @@ function rankIn(sorted: Float32Array, value: number): number {
 }
 
 const number = (value: number): string =>
-  Math.abs(value) >= 1000 || Number.isInteger(value) ? formatCount(Math.round(value)) : String(Number(value.toPrecision(3)));
+  Math.abs(value) >= 1000 || Number.isInteger(value) ? formatCount(Math.round(value)) : formatRough(value);

@@ -15,6 +15,8 @@ export interface Standing {
   /** A row, and a sign of its title, which finds it where a later map has it in another row. */
   article?: { row: number; sign: string };
   theme?: "light" | "dark";
+  /** A language's code. */
+  language?: string;
   /** As `progress.ts` writes them. */
   answers?: string;
 }
@@ -26,6 +28,7 @@ const TIME = new RegExp(`^(\\d{1,3}),(${NUMBER}),(${NUMBER})$`);
 const COLOUR = /^(plain|knowledge|topic|quality|field\.\d{1,3})$/;
 const REGION = /^(\d{1,2})\.(\d{1,5})$/;
 const ARTICLE = /^(\d{1,9})\.([0-9a-f]{8})$/;
+const LANGUAGE = /^[a-z]{2,3}$/;
 const ONLY = /^\d{1,3}(?:\.\d{1,3}){0,15}$/;
 
 const parsers: Record<keyof Standing, (value: string) => Partial<Standing>> = {
@@ -48,6 +51,7 @@ const parsers: Record<keyof Standing, (value: string) => Partial<Standing>> = {
     return row !== undefined && sign !== undefined ? { article: { row: Number(row), sign } } : {};
   },
   theme: (value) => (value === "light" || value === "dark" ? { theme: value } : {}),
+  language: (value) => (LANGUAGE.test(value) ? { language: value } : {}),
   answers: (value) => ({ answers: value }),
 };
 
@@ -69,7 +73,7 @@ export function fromFragment(fragment: string): Standing {
 const short = (value: number, digits: number): string => String(Number(value.toFixed(digits)));
 
 /** Write a fragment; empty where there is nothing to say. */
-export function toFragment({ at, colour, only, time, region, article, theme, answers }: Standing): string {
+export function toFragment({ at, colour, only, time, region, article, theme, language, answers }: Standing): string {
   const parts = [
     at && `at=${[at.x, at.y, at.span].map((value) => short(value, 5)).join(",")}`,
     colour && `colour=${colour}`,
@@ -78,6 +82,7 @@ export function toFragment({ at, colour, only, time, region, article, theme, ans
     region && `region=${region.level}.${region.number}`,
     article && `article=${article.row}.${article.sign}`,
     theme && `theme=${theme}`,
+    language && `language=${language}`,
     answers && `answers=${answers}`,
   ].filter(Boolean);
   return parts.length ? `#${parts.join("&")}` : "";

@@ -8,6 +8,11 @@ export class Frames {
 
   constructor(private readonly draw: (now: number, moving: boolean) => void) {}
 
+  /** Whether a frame is to be drawn. */
+  get busy(): boolean {
+    return this.pending !== 0;
+  }
+
   /** Draw once at the next frame. */
   request(): void {
     if (!this.pending) this.pending = requestAnimationFrame(this.run);

@@ -1,7 +1,8 @@
 /** An article's nearest in meaning, and how near they lie on the map. */
 
-import { element, formatCount } from "./dom";
+import { element } from "./dom";
 import type { Points } from "./payload";
+import { say } from "./words";
 
 /** `rank` is 1 for the article nearest on the map. */
 export interface Kin {
@@ -11,12 +12,6 @@ export interface Kin {
 
 /** So many of the nearest on the map are counted as kept. */
 export const KEPT = 10;
-
-const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
-const ENDINGS: Partial<Record<Intl.LDMLPluralRule, string>> = { one: "st", two: "nd", few: "rd" };
-
-export const ordinal = (value: number): string =>
-  `${formatCount(value)}${ENDINGS[ordinals.select(value)] ?? "th"}`;
 
 /** How many-th nearest on the map each of `near` is, seen from an article. */
 export function ranksOnMap({ x, y, count }: Pick<Points, "x" | "y" | "count">, index: number, near: readonly number[]): Kin[] {
@@ -39,13 +34,13 @@ export function listKin(kin: readonly Kin[], titles: readonly string[], go: (ind
       element("bdi", { text: titles[index] ?? "" }),
     ]);
     button.addEventListener("click", () => go(index));
-    const how = element("span", { class: rank <= KEPT ? "kin-rank kept" : "kin-rank", text: ordinal(rank) });
-    how.title = `${ordinal(rank)} nearest on the map`;
+    const how = element("span", { class: rank <= KEPT ? "kin-rank kept" : "kin-rank", text: say("kin.rank", { nth: rank }) });
+    how.title = say("kin.rank-on-map", { nth: rank });
     return element("li", {}, [button, how]);
   });
   const heading = element("h3", { attributes: { id: "kin-title" } }, [
-    element("span", { text: "Nearest in meaning" }),
-    element("span", { class: "quiet", text: "on the map" }),
+    element("span", { text: say("kin.name") }),
+    element("span", { class: "quiet", text: say("kin.where") }),
   ]);
   return element("section", { class: "kin", attributes: { "aria-labelledby": "kin-title" } }, [
     heading,

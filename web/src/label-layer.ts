@@ -2,7 +2,7 @@
 
 import type { Camera } from "./camera";
 import { css, type Palette } from "./colour";
-import { element } from "./dom";
+import { directionOf, element } from "./dom";
 import { arrange, DotGrid, levelVisible, titlesVisible, wrap, type Candidate, type Rect } from "./labels";
 import type { Place } from "./markers";
 import type { Region } from "./payload";
@@ -138,6 +138,7 @@ export class LabelLayer {
       ink.font = `${style.weight} ${size}px ${this.family}`;
       ink.lineWidth = 3;
       lines.forEach((line, i) => {
+        ink.direction = directionOf(line);
         const [x, y] = [beside ? rect.x0 : (rect.x0 + rect.x1) / 2, rect.y0 + (i + 0.5) * size * style.lead];
         ink.strokeText(line, x, y);
         ink.fillText(line, x, y);
@@ -271,7 +272,7 @@ export class LabelLayer {
       one.node.classList.add("shown");
       return;
     }
-    const lines = name.lines.map((line) => element("span", { text: line }));
+    const lines = name.lines.map((line) => element("span", { text: line, attributes: { dir: "auto" } }));
     const node = element("div", { class: `label ${name.style.kind}` }, lines);
     node.style.fontSize = `${name.size.toFixed(1)}px`;
     node.style.letterSpacing = `${name.style.spacing}em`;

@@ -2,9 +2,27 @@
 
 import { css, scaleColour, type Palette } from "./colour";
 import { clearAt, fogAt, mix, smooth } from "./curves";
+import { byId } from "./dom";
 import { cloudTile, NOISE_SIZE } from "./noise";
 
 const tile = cloudTile();
+
+/** On a narrow window the legend waits behind a button, and closes when anything else is pressed; returns its closing. */
+export function startLegend(changed: () => void): () => void {
+  const [button, card] = [byId("legend-open"), byId("legend")];
+  const toggle = (open: boolean): void => {
+    if (card.classList.contains("open") === open) return;
+    card.classList.toggle("open", open);
+    button.setAttribute("aria-expanded", String(open));
+    changed();
+  };
+  button.addEventListener("click", () => toggle(!card.classList.contains("open")));
+  document.addEventListener("pointerdown", (event) => {
+    const target = event.target as Node;
+    if (!card.contains(target) && !button.contains(target)) toggle(false);
+  });
+  return () => toggle(false);
+}
 
 export function drawLegend(canvas: HTMLCanvasElement, palette: Palette): void {
   const ink = canvas.getContext("2d");

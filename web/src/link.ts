@@ -7,18 +7,20 @@ const REST_MS = 500;
 
 export class Link {
   private late = 0;
+  /** What a page cannot change without being loaded again. */
   private readonly answers: string | undefined;
+  private readonly language: string | undefined;
 
   constructor(
     private readonly standing: () => Standing,
     private readonly apply: (standing: Standing) => void,
   ) {
-    this.answers = fromFragment(location.hash).answers;
+    ({ answers: this.answers, language: this.language } = fromFragment(location.hash));
     // A link that was typed, and the way back and forth.
     window.addEventListener("hashchange", () => {
       clearTimeout(this.late);
       const next = fromFragment(location.hash);
-      if (next.answers !== this.answers) location.reload();
+      if (next.answers !== this.answers || next.language !== this.language) location.reload();
       else this.apply(next);
     });
   }

@@ -9,19 +9,24 @@ import "./styles/tour.css";
 import "./styles/place.css";
 import "./styles/reading.css";
 import "./styles/selection.css";
+import "./styles/table.css";
 import "./styles/phone.css";
+import "./styles/contrast.css";
 import { byId } from "./dom";
+import { fromFragment } from "./fragment";
 import { loadMap, loadPoints, loadQuestions, loadTitles, openPoints, Texts } from "./payload";
 import { openPainter } from "./map-view";
 import { Page } from "./page";
 import { Regions } from "./regions";
 import { startTheme } from "./theme";
+import { startWords } from "./words";
 
 async function start(): Promise<void> {
   startTheme();
   const [mapLoaded, pointsFile] = [loadMap(), openPoints()];
   // Whoever waits for it says what went wrong.
   for (const one of [mapLoaded, pointsFile]) one.catch(() => undefined);
+  await startWords(fromFragment(location.hash).language);
   // The graphics are made ready while the files come.
   const painter = openPainter();
   const map = await mapLoaded;

@@ -240,23 +240,27 @@ export class MapView {
         y1: box.bottom - frame.top,
       }));
     const sheet = document.querySelector<HTMLElement>(".sheet:not([hidden])");
-    this.beside = sheet && frame.width > WIDE ? sheet.getBoundingClientRect().right - frame.left : 0;
+    const box = sheet && frame.width > WIDE ? sheet.getBoundingClientRect() : null;
+    this.beside = box ? (mirrored() ? frame.right - box.left : box.right - frame.left) : 0;
     this.frames.request();
   }
 
   private insets(): Insets {
     const { width, height } = this.camera;
     const insets = { top: 0, right: 0, bottom: 0, left: this.beside };
-    for (const { x0, x1 } of this.covered) {
+    // In a language from right to left the cards stand on the other sides.
+    const flip = mirrored();
+    const covered = flip ? this.covered.map((card) => ({ ...card, x0: width - card.x1, x1: width - card.x0 })) : this.covered;
+    for (const { x0, x1 } of covered) {
       if (x0 >= width * 0.45 && x1 - x0 > 200) insets.right = Math.max(insets.right, width - x0);
     }
     // What spans the rest is a header or a sheet; smaller cards stand in the corners, where there is mostly sea.
-    for (const { x0, y0, x1, y1 } of this.covered) {
+    for (const { x0, y0, x1, y1 } of covered) {
       if (x0 >= width - insets.right || x1 - x0 < (width - insets.right) * 0.7) continue;
       if (y1 > height - 40) insets.bottom = Math.max(insets.bottom, height - y0);
       else insets.top = Math.max(insets.top, y1);
     }
-    return insets;
+    return flip ? { ...insets, left: insets.right, right: insets.left } : insets;
   }
 
   /** A little air around, and on a wide window part of the left cards' width: the corners of a map are mostly sea. */
@@ -390,6 +394,8 @@ export function openPainter(): Painter {
   const canvas = byId<HTMLCanvasElement>("map-ground");
   return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }
+
+const mirrored = (): boolean => document.documentElement.dir === "rtl";
 
 function markRect(camera: Camera, place: Place): Rect {
   const x = camera.screenX(place.x);

@@ -4,13 +4,13 @@ import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, formatCount, inSlices, SLICE_MS } from "./dom";
+import { byId, inSlices, SLICE_MS } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
 import { openHook } from "./hook";
 import { KEPT, type Kin } from "./kin";
-import { drawLegend } from "./legend";
+import { drawLegend, startLegend } from "./legend";
 import { MapView } from "./map-view";
 import { tellNotebook } from "./notebook";
 import type { Painter } from "./painter";
@@ -27,9 +27,11 @@ import { openAnswers } from "./shared";
 import { Shown } from "./shown";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
+import { TableView } from "./table";
 import { onTheme } from "./theme";
 import { Tour } from "./tour";
 import { startTrust } from "./trust";
+import { formatTime, say } from "./words";
 
 const WHOLE_MAP: Box = [0, 0, 1, 1];
 const MOST_HIT_MARKS = 400;
@@ -45,6 +47,7 @@ export class Page {
   private readonly shown: Shown;
   private readonly pointing: Pointing;
   private readonly reading: Reading;
+  private readonly table: TableView;
   private searchBox: SearchBox | null = null;
   private readonly survey: Survey | null;
   private readonly surveyPanel: SurveyPanel | null;
@@ -54,6 +57,7 @@ export class Page {
   private field: Field | null = null;
   private readonly tour: Tour;
   private readonly mapNode = byId("map");
+  private readonly closeLegend = startLegend(() => this.view.measure());
   private hits = 0;
   private lastOpened: Question | null = null;
 
@@ -67,7 +71,7 @@ export class Page {
     this.shown = new Shown(points.count);
     this.picker = new Picker(points, this.shown.has);
     this.panel = new ArticlePanel(library, {
-      closed: () => this.articleClosed(),
+      closed: (index) => this.articleClosed(index),
       kin: (index, kin) => this.showKin(index, kin),
       go: (index) => this.open(index, true),
     });
@@ -94,6 +98,11 @@ export class Page {
     this.view.measure();
     this.view.fit(this.region, false);
     this.reading = this.makeReading();
+    this.table = new TableView(library, this.view, this.picker, this.shown, {
+      open: (index) => this.open(index, true),
+      fly: (region) => this.reading.fly(region),
+      known: () => this.survey?.articles() ?? null,
+    });
     onTheme(() => this.repaint());
     this.view.raiseLand(this.picker);
     this.tellTests();
@@ -105,6 +114,7 @@ export class Page {
     const search = new TitleSearch(this.library.titles);
     this.searchBox = this.makeSearch(search);
     this.searchBox.serverChanged();
+    this.table.refresh();
     this.view.frames.request();
     inSlices(() => search.prepare(SLICE_MS));
   }
@@ -149,7 +159,7 @@ export class Page {
 
   private colourOf(index: number): string | null {
     const { dye } = this.reading.colouring;
-    return dye && `${dye.name}: ${dye.tell(index)}`;
+    return dye && say("colour.value", { name: dye.name, value: dye.tell(index) });
   }
 
   private makeSearch(search: TitleSearch): SearchBox {
@@ -218,12 +228,12 @@ export class Page {
 
   /** The map with the reader's own knowledge on it, as a file or to share. */
   private async keepPicture(): Promise<void> {
-    const { count, right } = this.answers;
-    const date = new Intl.DateTimeFormat("en", { dateStyle: "long" }).format(new Date());
+    const { count: answered, right } = this.answers;
+    const date = formatTime(new Date(), { dateStyle: "long" });
     const picture = this.view.picture(this.region, {
       title: this.library.map.title,
-      line: `What I know: ${formatCount(right)} of ${formatCount(count)} right, ${date}`,
-      scale: { gaps: "gaps", known: "known", fog: "not yet known" },
+      line: say("picture.line", { right, answered, date }),
+      scale: { gaps: say("legend.gaps"), known: say("legend.known"), fog: say("legend.fog") },
     });
     if (picture) await keepPicture(picture, "map.png");
   }
@@ -292,13 +302,14 @@ export class Page {
     this.view.measure();
   }
 
-  private articleClosed(): void {
+  private articleClosed(index: number): void {
     tellNotebook([]);
     const { selection } = this.reading;
     this.reading.arrive();
     this.view.mark({ chosen: null, kin: null });
     selection.show(selection.any);
     this.view.measure();
+    if (this.table.isOpen) return this.table.focus(index);
     if (selection.any) return selection.focus();
     // After reading up on a question, the keyboard goes on with the quiz; otherwise with the map.
     const next = byId("quiz-next");
@@ -310,21 +321,11 @@ export class Page {
     byId("zoom-in").addEventListener("click", () => this.view.step(1.8));
     byId("zoom-out").addEventListener("click", () => this.view.step(1 / 1.8));
     byId("zoom-fit").addEventListener("click", () => this.view.fit(this.region));
-    const button = byId("legend-open");
-    button.addEventListener("click", () => this.openLegend(!byId("legend").classList.contains("open")));
-    this.mapNode.addEventListener("pointerdown", () => this.openLegend(false));
-  }
-
-  /** On a narrow window the legend waits behind a button. */
-  private openLegend(open: boolean): void {
-    byId("legend").classList.toggle("open", open);
-    byId("legend-open").setAttribute("aria-expanded", String(open));
-    this.view.measure();
   }
 
   private escape(): void {
     if (this.tour.end() || this.reading.escape()) return;
-    this.openLegend(false);
+    this.closeLegend();
     this.surveyPanel?.close();
     this.placePanel.close();
     this.panel.close();
@@ -340,6 +341,7 @@ export class Page {
     const actions: Record<string, () => void> = {
       "/": () => this.searchBox?.focus(),
       r: () => this.reading.selectHere(),
+      t: () => this.table.toggle(),
       "+": () => this.view.step(1.8),
       "=": () => this.view.step(1.8),
       "-": () => this.view.step(1 / 1.8),
@@ -348,17 +350,15 @@ export class Page {
     };
     const action = actions[event.key];
     if (action) action();
-    else if (!this.quiz?.key(event.key)) return;
+    else if (this.table.isOpen || !this.quiz?.key(event.key)) return;
     event.preventDefault();
   }
 
   private describeMap(): void {
     const { map } = this.library;
     const names = (map.levels[0] ?? []).slice(0, 8).map((region) => region.label);
-    this.mapNode.setAttribute("aria-label", `Map of ${formatCount(map.documents)} articles`);
-    byId("map-help").textContent =
-      `Regions: ${names.join(", ")}. Arrow keys move, plus and minus zoom, 0 shows all, ` +
-      "Enter opens the article in the middle.";
+    this.mapNode.setAttribute("aria-label", say("map.of", { count: map.documents }));
+    byId("map-help").textContent = say("map.help", { names: names.join(", ") });
   }
 
   /** Names make room for the cards, whatever size those take. */
@@ -380,6 +380,7 @@ export class Page {
       placed: this.view.marks.placed,
       kin: this.view.marks.kin?.to.map(({ kept }) => kept) ?? null,
       view: { ...this.view.camera.look(), width: this.view.camera.width, height: this.view.camera.height },
+      still: !this.view.frames.busy,
       labels: this.view.names(),
       colour: this.reading.colouring.choice,
       shown: this.shown.count,

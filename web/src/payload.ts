@@ -1,7 +1,8 @@
 /** The files beside the page: what `page/payload.py` writes, this module reads; nothing else knows the format. */
 
 import type { Item, Prior, Tree } from "./knowledge";
-import { openFile, PayloadError, REBUILD } from "./source";
+import { openFile, PayloadError, rebuild } from "./source";
+import { say } from "./words";
 
 export { PayloadError };
 
@@ -127,16 +128,14 @@ async function fetchJson<T>(path: string): Promise<T> {
   try {
     return (await response.json()) as T;
   } catch {
-    throw new PayloadError(`The file ${path} is damaged. ${REBUILD}`);
+    throw rebuild(say("failure.damaged", { path }));
   }
 }
 
 export async function loadMap(): Promise<MapInfo> {
   const map = await fetchJson<MapInfo>("data/map.json");
   if (map.format !== FORMAT) {
-    throw new PayloadError(
-      `The map's data have format ${String(map.format)}; this page reads format ${FORMAT}. ${REBUILD}`,
-    );
+    throw rebuild(say("failure.format", { format: String(map.format), own: FORMAT }));
   }
   return map;
 }
@@ -163,7 +162,8 @@ export async function loadField(map: Pick<MapInfo, "fields" | "documents">, numb
   ]);
   const buffer = await response.arrayBuffer();
   if (buffer.byteLength !== map.documents * kind.BYTES_PER_ELEMENT) {
-    throw new PayloadError(`${path}.bin does not hold “${field?.name ?? ""}” of ${map.documents} articles. ${REBUILD}`);
+    const what = { path: `${path}.bin`, name: field?.name ?? "", documents: map.documents };
+    throw rebuild(say("failure.field", what));
   }
   return { values: new kind(buffer), names };
 }
@@ -207,7 +207,7 @@ function checked(
   const column = map.columns[name];
   const length = map.documents * (column?.each ?? 1) * WIDTHS[expected];
   if (column?.type !== expected || column.offset % 4 !== 0 || column.offset + length > buffer.byteLength) {
-    throw new PayloadError(`data/points.bin does not hold the values of “${name}” of ${map.documents} articles. ${REBUILD}`);
+    throw rebuild(say("failure.values", { path: "data/points.bin", name, documents: map.documents }));
   }
   return column.offset;
 }
@@ -236,7 +236,7 @@ export class Texts {
       block.catch(() => this.blocks.delete(number));
     }
     const article = (await block)[index % this.blockSize];
-    if (!article) throw new PayloadError(`The text of article ${index} is missing.`);
+    if (!article) throw new PayloadError(say("failure.text", { number: index }));
     return article;
   }
 }

@@ -1,6 +1,7 @@
 /** The map as a picture to keep, with a title, a line about it and a legend. */
 
 import { css, scaleColour, type Palette } from "./colour";
+import { directionOf } from "./dom";
 import { saveFile } from "./share";
 
 export interface Words {
@@ -41,6 +42,8 @@ class Pen {
   words(text: string, x: number, y: number, size: number, weight: number): number {
     const { ink, palette } = this;
     ink.font = `${weight} ${size}px ${this.family}`;
+    ink.direction = directionOf(text);
+    ink.textAlign = "left";
     ink.lineJoin = "round";
     ink.lineWidth = 5;
     ink.strokeStyle = css(palette.colours.sea, 0.85);

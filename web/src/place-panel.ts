@@ -1,8 +1,9 @@
 /** The panel where a reader puts a text of their own on the map, and sees what is near it in meaning. */
 
 import { ApiError, type Api, type Placement } from "./api";
-import { byId, element, formatPercent } from "./dom";
+import { byId, element } from "./dom";
 import type { Box } from "./payload";
+import { formatPercent, say } from "./words";
 
 export interface PlaceEvents {
   open(): void;
@@ -11,15 +12,6 @@ export interface PlaceEvents {
   placed(found: Placement | null): void;
   read(index: number): void;
 }
-
-const SAYS = {
-  placing: "Looking for its place …",
-  sure: (share: string) =>
-    `Placed, more surely than ${share} of the map’s own articles would be. The circle is as wide as its nearest articles lie apart.`,
-  refused: (why: string) => `It does not seem to belong on this map: ${why}. What is least far from it:`,
-  nearest: "Nearest in meaning",
-  alike: "alike",
-};
 
 const LEAST_REACH = 0.04;
 
@@ -100,7 +92,7 @@ export class PlacePanel {
     const text = this.text.value.trim();
     if (!text || this.go.disabled) return;
     this.forget();
-    this.status.textContent = SAYS.placing;
+    this.status.textContent = say("place.placing");
     this.go.disabled = true;
     try {
       this.show(await this.api.place(text));
@@ -114,8 +106,8 @@ export class PlacePanel {
 
   private show(found: Placement): void {
     this.status.textContent = found.refused
-      ? SAYS.refused(found.refused)
-      : SAYS.sure(formatPercent(found.confidence));
+      ? say("place.refused", { why: found.refused })
+      : say("place.sure", { share: formatPercent(found.confidence) });
     this.near.replaceChildren(this.list(found.neighbours));
     if (found.refused || this.panel.hidden) return;
     this.there = true;
@@ -131,8 +123,8 @@ export class PlacePanel {
       return element("li", {}, [name, element("span", { class: "kin-rank", text: formatPercent(similarity) })]);
     });
     const heading = element("h3", { attributes: { id: "place-kin" } }, [
-      element("span", { text: SAYS.nearest }),
-      element("span", { class: "quiet", text: SAYS.alike }),
+      element("span", { text: say("kin.name") }),
+      element("span", { class: "quiet", text: say("place.alike") }),
     ]);
     return element("section", { class: "kin", attributes: { "aria-labelledby": "place-kin" } }, [
       heading,

@@ -3,6 +3,7 @@
 import type { Pair } from "./answers";
 import { signOf } from "./fragment";
 import type { Question } from "./payload";
+import { say } from "./words";
 
 /** What is shown to a reader whose file or link cannot be used. */
 export class ProgressError extends Error {}
@@ -30,15 +31,15 @@ export function toCode(questions: readonly Question[], pairs: readonly Pair[]): 
 /** The answers that a code stands for; ProgressError where it is damaged or belongs to another quiz. */
 export function fromCode(questions: readonly Question[], code: string): Pair[] {
   const [, sign, text] = CODE.exec(code) ?? [];
-  if (sign === undefined || text === undefined) throw new ProgressError("The link is damaged: copy it again, whole.");
+  if (sign === undefined || text === undefined) throw new ProgressError(say("failure.link"));
   if (sign !== signOf(questions.map(({ id }) => id))) {
-    throw new ProgressError("The link belongs to another quiz: this map has other questions.");
+    throw new ProgressError(say("failure.other-quiz"));
   }
   let bytes: string;
   try {
     bytes = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
   } catch {
-    throw new ProgressError("The link is damaged: copy it again, whole.");
+    throw new ProgressError(say("failure.link"));
   }
   return questions.flatMap((question, i): Pair[] => {
     const byte = bytes.charCodeAt(i >> 1) || 0;
@@ -60,11 +61,11 @@ export function fromFile(questions: readonly Question[], text: string): Pair[] {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ProgressError("This file does not hold saved answers.");
+    throw new ProgressError(say("failure.no-answers"));
   }
   const file = record(value);
   if (file?.["kind"] !== KIND || !Array.isArray(file["answers"])) {
-    throw new ProgressError("This file does not hold saved answers.");
+    throw new ProgressError(say("failure.no-answers"));
   }
   const options = new Map(questions.map((question) => [question.id, question.options.length]));
   const pairs = (file["answers"] as unknown[]).flatMap((entry): Pair[] => {
@@ -74,7 +75,7 @@ export function fromFile(questions: readonly Question[], text: string): Pair[] {
     if (choice === null) return [[question, null]];
     return Number.isInteger(choice) && Number(choice) >= 0 && Number(choice) < most ? [[question, Number(choice)]] : [];
   });
-  if (pairs.length === 0) throw new ProgressError("None of the answers in this file belongs to this map's questions.");
+  if (pairs.length === 0) throw new ProgressError(say("failure.other-answers"));
   return pairs;
 }
 

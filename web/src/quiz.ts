@@ -1,9 +1,10 @@
 /** The quiz card: one question, five ways to answer, what was right, and on. */
 
 import type { Answer, Answers, Choice } from "./answers";
-import { byId, element, formatCount } from "./dom";
+import { byId, element } from "./dom";
 import { setText } from "./math";
 import type { Question } from "./payload";
+import { say } from "./words";
 
 export interface QuizEvents {
   /** The question to ask next, the skipped ones last; with `all`, also when enough is known. */
@@ -124,7 +125,7 @@ export class QuizCard {
   }
 
   private showQuestion(question: Question): void {
-    this.topic.textContent = (question.topic ?? "question").replace(/[-_]+/g, " ");
+    this.topic.textContent = (question.topic ?? say("quiz.topic")).replace(/[-_]+/g, " ");
     setText(this.text, question.question);
     this.unknown.hidden = false;
     this.options.replaceChildren(...question.options.map((option, i) => this.option(option, i)));
@@ -132,7 +133,7 @@ export class QuizCard {
 
   private option(text: string, place: number): HTMLLIElement {
     const letter = LETTERS[place] ?? "";
-    const label = element("span", { class: "option-text" });
+    const label = element("span", { class: "option-text", attributes: { dir: "auto" } });
     setText(label, text);
     const key = element("span", { class: "key", text: letter });
     const verdict = element("span", { class: "verdict" });
@@ -146,13 +147,12 @@ export class QuizCard {
   }
 
   private showEnd(): void {
-    this.topic.textContent = "The survey is complete";
-    const [count, right] = [formatCount(this.answers.count), formatCount(this.answers.right)];
+    this.topic.textContent = say("quiz.done");
+    const { count: asked, right } = this.answers;
     this.text.textContent =
-      this.answers.count < this.total
-        ? `The map is known well enough after ${count} questions, ${right} of them right: the other ` +
-          `${formatCount(this.total - this.answers.count)} would hardly change it.`
-        : `You answered all ${count} questions, ${right} of them right.`;
+      asked < this.total
+        ? say("quiz.enough", { asked, right, count: this.total - asked })
+        : say("quiz.all", { count: asked, right });
     this.options.replaceChildren();
     this.unknown.hidden = true;
     this.rest.hidden = this.answers.count === this.total;
@@ -180,7 +180,7 @@ export class QuizCard {
     this.unknown.hidden = true;
     this.skip.hidden = true;
     this.markOptions(this.question, choice);
-    this.say(this.answer);
+    this.judge(this.answer);
     this.showSource(this.question);
     this.showTally();
     this.next.hidden = false;
@@ -197,52 +197,43 @@ export class QuizCard {
       button.tabIndex = -1;
       if (i === question.correctIndex) {
         button.classList.add("right");
-        verdict.replaceChildren(...verdictOf("✓", i === choice ? "right" : "the answer"));
+        verdict.replaceChildren(...verdictOf("✓", say(i === choice ? "quiz.is-right" : "quiz.is-answer")));
       } else if (i === choice) {
         button.classList.add("wrong");
-        verdict.replaceChildren(...verdictOf("✕", "your choice"));
+        verdict.replaceChildren(...verdictOf("✕", say("quiz.is-yours")));
       } else {
         button.classList.add("other");
       }
     });
   }
 
-  private say({ right, choice, question }: Answer): void {
+  private judge({ right, choice, question }: Answer): void {
     const letter = LETTERS[question.correctIndex] ?? "";
-    const words = right
-      ? "Right. The fog lifts here: you know this ground."
-      : choice === null
-        ? `Noted. The answer is ${letter}.`
-        : `Not this one. The answer is ${letter}.`;
+    const words = say(right ? "quiz.said-right" : choice === null ? "quiz.said-unknown" : "quiz.said-wrong", { letter });
     this.feedback.replaceChildren(element("p", { text: words }));
     if (!question.explanation) return;
-    const why = element("p", { class: "explanation" });
+    const why = element("p", { class: "explanation", attributes: { dir: "auto" } });
     setText(why, question.explanation);
     this.feedback.append(why);
   }
 
   private showSource({ source }: Question): void {
     if (source === null) return;
-    const button = element("button", {
-      class: "fly",
-      text: this.titles[source] ?? "its article",
-      attributes: { type: "button" },
-    });
+    const title = element("bdi", { text: this.titles[source] ?? say("quiz.its-article") });
+    const button = element("button", { class: "fly", attributes: { type: "button" } }, [title]);
     button.addEventListener("click", () => this.events.fly(source));
-    this.source.replaceChildren(element("span", { text: "Read why in" }), button);
+    this.source.replaceChildren(element("span", { text: say("quiz.source") }), button);
   }
 
   private showTally(): void {
     const { count, right } = this.answers;
     const asked = Math.min(count + (this.answer ? 0 : 1), this.total);
-    this.tally.textContent = `${formatCount(asked)} of ${formatCount(this.total)}`;
+    this.tally.textContent = say("quiz.tally", { asked, all: this.total });
     this.bar.style.setProperty("--done", String(count / Math.max(this.total, 1)));
     this.bar.setAttribute("aria-valuenow", String(count));
     this.bar.setAttribute("aria-valuemax", String(this.total));
-    this.bar.setAttribute("aria-valuetext", `${count} answered, ${right} right`);
-    byId("quiz-score").textContent = count
-      ? `${formatCount(right)} right of ${formatCount(count)}`
-      : "Each answer lifts the fog around it.";
+    this.bar.setAttribute("aria-valuetext", say("quiz.progress", { answered: count, right }));
+    byId("quiz-score").textContent = count ? say("quiz.score", { right, answered: count }) : say("quiz.promise");
     byId("quiz-reset").hidden = count === 0;
   }
 
@@ -251,7 +242,7 @@ export class QuizCard {
     const button = byId<HTMLButtonElement>("quiz-reset");
     if (button.dataset["sure"] === undefined) {
       button.dataset["sure"] = "";
-      button.textContent = "Forget all answers?";
+      button.textContent = say("quiz.reset-sure");
       setTimeout(() => this.calm(button), 4000);
       return;
     }
@@ -265,7 +256,7 @@ export class QuizCard {
 
   private calm(button: HTMLButtonElement): void {
     delete button.dataset["sure"];
-    button.textContent = "Start over";
+    button.textContent = say("quiz.reset");
   }
 
   /** On a phone the card is a sheet that folds to its head. */

@@ -3,10 +3,11 @@
 import type { Library } from "./article";
 import { Colouring } from "./colouring";
 import { readPalette } from "./colour";
-import { byId, formatCount } from "./dom";
+import { byId } from "./dom";
 import { Drawing, type Tool } from "./drawing";
 import { coloursOf } from "./dye";
 import { signOf, type Standing } from "./fragment";
+import { startLanguageMenu } from "./language-menu";
 import { Link } from "./link";
 import type { MapView } from "./map-view";
 import { Minimap } from "./minimap";
@@ -21,14 +22,7 @@ import type { Shown } from "./shown";
 import { chosenTheme, visitTheme } from "./theme";
 import { TimeCard } from "./time-card";
 import { Trail } from "./trail";
-
-const DRAW: Record<Tool, string> = {
-  rectangle: "Draw a rectangle around articles; Escape lays the tool down.",
-  lasso: "Draw a line around articles; Escape lays the tool down.",
-};
-const SHOWN = (count: number, all: number): string => `${formatCount(count)} of ${formatCount(all)} articles shown`;
-const NO_REGION_HERE = "There is no region in the middle of the view.";
-const COPIED = "The link is copied: it leads to this view.";
+import { say, visitedLanguage } from "./words";
 
 /** What the rest of the page does for it. */
 export interface Host {
@@ -122,7 +116,7 @@ export class Reading {
   selectHere(): void {
     const region = this.trail.here().at(-1) ?? null;
     if (region) this.selectRegion(region);
-    else byId("reading-status").textContent = NO_REGION_HERE;
+    else byId("reading-status").textContent = say("reading.no-region");
   }
 
   /** Paint the points anew: other colours, filters, selection or theme. */
@@ -168,7 +162,8 @@ export class Reading {
     return articlesInside(corners, this.library.points, this.shown.has);
   }
 
-  private fly(region: RegionId | null): void {
+  /** Fly to a region, or to the whole map. */
+  fly(region: RegionId | null): void {
     this.leave();
     this.view.fit(region ? this.library.regions.box(region) : this.whole);
     this.arrive();
@@ -193,9 +188,10 @@ export class Reading {
         byId("map").focus({ preventScroll: true });
       });
     }
+    startLanguageMenu(() => this.link.leave());
     byId("select-region").addEventListener("click", () => this.selectHere());
     byId("copy-link").addEventListener("click", () => {
-      void copyLink(linkWith(this.link.fragment()), byId("reading-status"), COPIED);
+      void copyLink(linkWith(this.link.fragment()), byId("reading-status"), say("reading.copied"));
     });
     byId("show-all").addEventListener("click", () => {
       this.time.showAll();
@@ -222,8 +218,8 @@ export class Reading {
   private tell(): void {
     const some = !this.shown.all;
     this.strip.hidden = !this.armed && !some;
-    const counts = some ? SHOWN(this.shown.count, this.library.points.count) : "";
-    byId("strip-text").textContent = this.armed ? DRAW[this.armed] : counts;
+    const counts = some ? say("reading.shown", { shown: this.shown.count, all: this.library.points.count }) : "";
+    byId("strip-text").textContent = this.armed ? say(`reading.draw-${this.armed}`) : counts;
     byId("show-all").hidden = this.armed !== null || !some;
   }
 
@@ -232,7 +228,7 @@ export class Reading {
     const { x, y, scale } = view.destination();
     const { article } = host;
     const { stretch } = time;
-    const theme = chosenTheme();
+    const [theme, language] = [chosenTheme(), visitedLanguage()];
     return {
       at: { x, y, span: Math.min(view.camera.width, view.camera.height) / scale },
       ...(colouring.choice !== colouring.first && { colour: colouring.choice }),
@@ -241,6 +237,7 @@ export class Reading {
       ...(selection.region && { region: selection.region }),
       ...(article !== null && { article: { row: article, sign: this.sign(article) } }),
       ...(theme && { theme }),
+      ...(language && { language }),
     };
   }
 

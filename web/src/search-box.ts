@@ -1,9 +1,10 @@
 /** The search field and its list: an editable combobox with a list box of titles, and of texts where a server is. */
 
 import type { Api } from "./api";
-import { byId, element, formatCount } from "./dom";
+import { byId, element } from "./dom";
 import { partsOf, type Found, type Part, type TitleSearch } from "./search";
 import { TextSearch, type TextHit } from "./text-search";
+import { say } from "./words";
 
 export interface SearchEvents {
   /** The matches changed; an empty list when the field is cleared. */
@@ -12,15 +13,6 @@ export interface SearchEvents {
   leave(): void;
 }
 
-const SAYS = {
-  titles: "Find an article by its title",
-  texts: "Find an article by its title or its text",
-  none: "No title has these words",
-  best: (count: number) => `the best ${count} shown`,
-  count: (count: number) => (count === 1 ? "1 title" : `${formatCount(count)} titles`),
-  more: (count: number) => `${formatCount(count)} by their text`,
-  inTexts: "By their text",
-};
 /** So many titles are listed alone, and so many above what the server finds. */
 const ALONE = 12;
 const ABOVE = 5;
@@ -67,7 +59,7 @@ export class SearchBox {
 
   /** The server can do more, or less, than before. */
   serverChanged(): void {
-    this.input.setAttribute("aria-label", this.api.finds ? SAYS.texts : SAYS.titles);
+    this.input.setAttribute("aria-label", say(this.api.finds ? "search.texts" : "search.titles"));
     if (this.input.value) this.refresh();
   }
 
@@ -99,7 +91,7 @@ export class SearchBox {
       ...titles.map((index, place) => this.option(place, this.titleOf(index))),
       ...texts.map(({ index, line }, place) => this.option(titles.length + place, this.titleOf(index), line)),
     ];
-    const heading = element("li", { class: "hits-name kicker", text: SAYS.inTexts, attributes: { role: "presentation" } });
+    const heading = element("li", { class: "hits-name kicker", text: say("search.by-text"), attributes: { role: "presentation" } });
     this.list.replaceChildren(...this.options);
     if (texts.length > 0) this.list.insertBefore(heading, this.options[titles.length] ?? null);
     this.status.textContent = this.input.value.trim() ? this.summary(titles.length, texts.length) : "";
@@ -110,9 +102,9 @@ export class SearchBox {
 
   private summary(titles: number, texts: number): string {
     const { total } = this.titlesFound;
-    const said = [total > 0 ? SAYS.count(total) : SAYS.none];
-    if (total > titles) said.push(SAYS.best(titles));
-    if (texts > 0) said.push(SAYS.more(texts));
+    const said = [total > 0 ? say("search.count", { count: total }) : say("search.none")];
+    if (total > titles) said.push(say("search.best", { count: titles }));
+    if (texts > 0) said.push(say("search.more", { count: texts }));
     return `${said.join(", ")}${total > 0 ? "" : "."}`;
   }
 

@@ -1,17 +1,13 @@
 /** The selected articles as a list: how many of which region, each to open, and all of them as a file. */
 
-import { byId, element, formatCount } from "./dom";
+import { byId, element } from "./dom";
 import { heading, line, type Format } from "./export";
 import { mapX, mapY } from "./payload";
 import type { RegionId, Regions } from "./regions";
 import type { Library } from "./article";
 import { saveFile } from "./share";
 import { VirtualList } from "./virtual-list";
-
-const ARTICLES = (count: number): string => (count === 1 ? "1 article" : `${formatCount(count)} articles`);
-const OUTSIDE = "between the regions";
-const SAVING = (done: number, all: number): string => `${formatCount(done)} of ${formatCount(all)} …`;
-const SAVED = (count: number, name: string): string => `${ARTICLES(count)} saved in ${name}.`;
+import { formatCount, say } from "./words";
 
 const ROW = 44;
 const MOST_REGIONS = 6;
@@ -41,7 +37,10 @@ export class Selection {
     private readonly regions: Regions,
     private readonly events: SelectionEvents,
   ) {
-    this.list = new VirtualList(byId("selection-list"), ROW, (row) => this.row(this.members[row] ?? 0));
+    this.list = new VirtualList(byId("selection-list"), byId("selection-rows"), ROW, (row, count) => {
+      const attributes = { "aria-setsize": String(count), "aria-posinset": String(row + 1) };
+      return element("li", { attributes }, [this.row(this.members[row] ?? 0)]);
+    });
     byId("selection-close").addEventListener("click", () => this.close());
     for (const format of ["csv", "jsonl"] as const) {
       byId(`selection-${format}`).addEventListener("click", () => void this.save(format));
@@ -57,8 +56,8 @@ export class Selection {
     this.work++;
     this.members = members;
     this.region = region;
-    byId("selection-name").textContent = ARTICLES(members.length);
-    byId("selection-kicker").textContent = (region && this.regions.region(region)?.label) || "Selection";
+    byId("selection-name").textContent = say("page.articles", { count: members.length });
+    byId("selection-kicker").textContent = (region && this.regions.region(region)?.label) || say("selection.kicker");
     this.status.textContent = "";
     this.showRegions();
     for (const format of ["csv", "jsonl"]) byId<HTMLButtonElement>(`selection-${format}`).disabled = members.length === 0;
@@ -105,7 +104,7 @@ export class Selection {
     for (let level = 0; level <= last && rows.length < 2; level++) {
       const counts = new Map<string, number>();
       for (const index of this.members) {
-        const name = this.regions.region({ level, number: this.regions.of(index, level) })?.label ?? OUTSIDE;
+        const name = this.regions.region({ level, number: this.regions.of(index, level) })?.label ?? say("selection.outside");
         counts.set(name, (counts.get(name) ?? 0) + 1);
       }
       rows = [...counts].sort(([, a], [, b]) => b - a);
@@ -130,13 +129,13 @@ export class Selection {
     const parts = [heading(format, texts)];
     try {
       for (const [done, index] of members.entries()) {
-        if (done % AT_ONCE === 0) this.status.textContent = SAVING(done, members.length);
+        if (done % AT_ONCE === 0) this.status.textContent = say("selection.saving", { done, all: members.length });
         parts.push(line(format, await this.rowOf(index, texts)));
         if (work !== this.work) return;
       }
       const name = `articles.${format}`;
       saveFile(name, parts, TYPES[format]);
-      this.status.textContent = SAVED(members.length, name);
+      this.status.textContent = say("selection.saved", { count: members.length, name });
     } catch (error) {
       this.status.textContent = error instanceof Error ? error.message : String(error);
     }

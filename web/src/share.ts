@@ -1,9 +1,8 @@
 /** What leaves the page: links, and files. */
 
 import { element } from "./dom";
+import { say } from "./words";
 
-const BY_HAND = "Copy this link:";
-const FIELD = "The link";
 const KEEP_MS = 10_000;
 
 /** The address of this page with another fragment. */
@@ -19,9 +18,9 @@ export async function copyLink(link: string, status: HTMLElement, done: string):
     await navigator.clipboard.writeText(link);
     status.textContent = done;
   } catch {
-    const field = element("input", { attributes: { type: "text", readonly: "", "aria-label": FIELD } });
+    const field = element("input", { attributes: { type: "text", readonly: "", "aria-label": say("share.link") } });
     field.value = link;
-    status.replaceChildren(BY_HAND, field);
+    status.replaceChildren(say("share.by-hand"), field);
     field.select();
   }
 }

@@ -1,9 +1,12 @@
 /** Where the page's files come from: beside it, or out of the page itself where it is one file. */
 
-export const REBUILD = "Build the page again with “knowscape page”.";
+import { say } from "./words";
 
 /** A failure that can be shown to a reader as it is. */
 export class PayloadError extends Error {}
+
+/** The failure of a page that has to be made again. */
+export const rebuild = (why: string): PayloadError => new PayloadError(`${why} ${say("failure.rebuild")}`);
 
 /** Whether the page is one file, which may ask nobody for anything. */
 export const isOneFile = (): boolean => Boolean(globalThis.document?.getElementById("data/map.json"));
@@ -19,10 +22,10 @@ async function fetchFile(path: string): Promise<Response> {
   try {
     response = await fetch(path);
   } catch {
-    throw new PayloadError(`The file ${path} could not be loaded. Open the page with “knowscape serve”.`);
+    throw new PayloadError(say("failure.unreachable", { path }));
   }
   if (!response.ok) {
-    throw new PayloadError(`The file ${path} is missing (status ${response.status}). ${REBUILD}`);
+    throw rebuild(say("failure.missing", { path, status: response.status }));
   }
   return response;
 }
@@ -30,7 +33,7 @@ async function fetchFile(path: string): Promise<Response> {
 /** What `page/single.py` packed: base64 of gzip, unpacked while it is read. */
 async function unpack(inside: HTMLElement, path: string): Promise<Response> {
   if (!("DecompressionStream" in globalThis)) {
-    throw new PayloadError("This browser is too old to unpack the map: open it in one of 2023 or later.");
+    throw new PayloadError(say("failure.old-browser"));
   }
   try {
     const packed = atob(inside.textContent ?? "");
@@ -39,6 +42,6 @@ async function unpack(inside: HTMLElement, path: string): Promise<Response> {
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(await new Response(stream).arrayBuffer());
   } catch {
-    throw new PayloadError(`The part ${path} of this file is damaged. Get the file again, whole.`);
+    throw new PayloadError(say("failure.part", { path }));
   }
 }

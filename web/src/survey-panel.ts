@@ -1,12 +1,13 @@
 /** The panel that says what the reader knows: by region, what to read next, and how to keep and share it. */
 
 import type { Answers } from "./answers";
-import { byId, element, formatCount, formatPercent } from "./dom";
+import { byId, element } from "./dom";
 import { toFragment } from "./fragment";
 import { fromFile, ProgressError, toCode, toFile } from "./progress";
 import type { Question } from "./payload";
 import { copyLink, linkWith, saveFile } from "./share";
 import { INTERVAL, type Reading, type Share, type Survey } from "./survey";
+import { formatDigits, formatPercent, formatPercents, say } from "./words";
 
 export interface SurveyEvents {
   open(): void;
@@ -17,15 +18,12 @@ export interface SurveyEvents {
   picture(): void;
 }
 
+const FILE = "answers.json";
 const READINGS = 5;
 const MOST_REGIONS = 12;
-const range = ({ low, high }: Share): string => `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
-
-const WHY: Record<Reading["why"], string> = {
-  missed: "You missed a question on it.",
-  unknown: "You did not know the answer to a question on it.",
-  unasked: "Not asked yet; what you answered near it promises little.",
-};
+/** An expected gain is told from this on, in points. */
+const LEAST_GAIN = 0.1;
+const range = ({ low, high }: Share): string => formatPercents(low, high);
 
 export class SurveyPanel {
   private readonly panel = byId("survey");
@@ -70,9 +68,12 @@ export class SurveyPanel {
     const whole = this.survey.whole();
     byId("survey-whole").textContent =
       this.answers.count === 0
-        ? "Nothing has been answered yet, so every bar is as wide as ignorance."
-        : `About ${formatPercent(whole.mean)} of what is asked about this map, somewhere in ${range(whole)}. ` +
-          `Your answers tell ${formatPercent(this.survey.told())} of what all questions can tell.`;
+        ? say("survey.nothing")
+        : say("survey.whole", {
+            share: formatPercent(whole.mean),
+            range: range(whole),
+            told: formatPercent(this.survey.told()),
+          });
     byId("survey-regions").replaceChildren(...this.survey.byRegion().slice(0, MOST_REGIONS).map(regionRow));
     byId("survey-reading").replaceChildren(
       ...this.survey.toRead(READINGS).map((reading) => this.readingRow(reading)),
@@ -90,28 +91,26 @@ export class SurveyPanel {
   }
 
   private readingRow({ article, gain, why }: Reading): HTMLLIElement {
-    const button = element("button", {
-      class: "kin-name",
-      text: this.titles[article] ?? "an article",
-      attributes: { type: "button" },
-    });
+    const title = element("bdi", { text: this.titles[article] ?? say("survey.article") });
+    const button = element("button", { class: "kin-name", attributes: { type: "button" } }, [title]);
     button.addEventListener("click", () => this.events.read(article));
     const points = gain * 100;
-    const gained = points >= 0.1 ? `+${points.toFixed(1)} points` : "+0.1 points or less";
+    const told = formatDigits(Math.max(points, LEAST_GAIN), 1);
+    const gained = say(points >= LEAST_GAIN ? "survey.gain" : "survey.gain-less", { points: told });
     return element("li", {}, [
       element("div", { class: "survey-line" }, [button, element("span", { class: "survey-number", text: gained })]),
-      element("p", { class: "quiet", text: WHY[why] }),
+      element("p", { class: "quiet", text: say(`survey.${why}`) }),
     ]);
   }
 
   private copyLink(): void {
     const link = linkWith(toFragment({ answers: toCode(this.questions, this.answers.pairs()) }));
-    void copyLink(link, this.status, "The link is copied. Who opens it sees your map; no server keeps it.");
+    void copyLink(link, this.status, say("survey.copied"));
   }
 
   private saveFile(): void {
-    saveFile("answers.json", [toFile(document.title, this.answers.pairs())], "application/json");
-    this.say(`${formatCount(this.answers.count)} answers are saved in answers.json.`);
+    saveFile(FILE, [toFile(document.title, this.answers.pairs())], "application/json");
+    this.tell(say("survey.saved", { count: this.answers.count, name: FILE }));
   }
 
   private async loadFile(file: HTMLInputElement): Promise<void> {
@@ -121,15 +120,15 @@ export class SurveyPanel {
       const taken = this.answers.takeOver(fromFile(this.questions, await chosen.text()));
       this.events.taken();
       this.update();
-      this.say(`${formatCount(taken)} answers were taken over.`);
+      this.tell(say("survey.taken", { count: taken }));
     } catch (error) {
       if (!(error instanceof ProgressError)) throw error;
-      this.say(error.message);
+      this.tell(error.message);
     }
     file.value = "";
   }
 
-  private say(words: string): void {
+  private tell(words: string): void {
     this.status.textContent = words;
   }
 }
@@ -145,10 +144,10 @@ function regionRow(region: Share & { label: string }): HTMLLIElement {
   bar.style.setProperty("--mean", String(region.mean));
   return element("li", {}, [
     element("div", { class: "survey-line" }, [
-      element("span", { class: "survey-label", text: region.label }),
+      element("bdi", { class: "survey-label", text: region.label }),
       element("span", { class: "survey-number" }, [
         element("b", { text: formatPercent(region.mean) }),
-        element("span", { class: "quiet", text: range(region), attributes: { title: `${INTERVAL} % interval` } }),
+        element("span", { class: "quiet", text: range(region), attributes: { title: say("survey.interval", { share: formatPercent(INTERVAL) }) } }),
       ]),
     ]),
     bar,

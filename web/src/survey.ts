@@ -2,14 +2,14 @@
 
 import type { Answers } from "./answers";
 import { ENOUGH, learningGains, knownShare, nextQuestion, type Mode } from "./choice";
-import { formatPercent } from "./dom";
 import { Ground, type Field } from "./field";
 import { Knowledge, sizesOf } from "./knowledge";
 import type { Box, MapInfo, Points, Question } from "./payload";
 import type { Regions } from "./regions";
+import { formatPercent, say } from "./words";
 
 /** With this chance the truth lies in an interval of this many standard deviations on either side. */
-export const INTERVAL = 80;
+export const INTERVAL = 0.8;
 const DEVIATIONS = 1.2816;
 /** What is known that well is not worth reading up on. */
 const WELL_KNOWN = 0.75;
@@ -101,11 +101,11 @@ export class Survey {
   summary(): [heading: string, line: string][] {
     const regions = this.byRegion();
     const [best, least] = [regions[0], regions[regions.length - 1]];
-    const said = (one: RegionShare): string => `${one.label}, about ${formatPercent(one.mean)}`;
+    const said = (one: RegionShare): string => say("survey.region", { name: one.label, share: formatPercent(one.mean) });
     return [
-      ["Of what is asked about this map you know", `about ${formatPercent(this.whole().mean)}`],
+      [say("survey.known"), say("survey.about", { share: formatPercent(this.whole().mean) })],
       ...(best && least && best !== least
-        ? ([["Best", said(best)], ["Least", said(least)]] as [string, string][])
+        ? ([[say("survey.best"), said(best)], [say("survey.least"), said(least)]] as [string, string][])
         : []),
     ];
   }
@@ -141,6 +141,7 @@ export class Survey {
   }
 }
 
-function interval({ mean, sd }: { mean: number; sd: number }): Share {
+/** The interval around a mean in which the truth lies with a chance of INTERVAL. */
+export function interval({ mean, sd }: { mean: number; sd: number }): Share {
   return { mean, low: Math.max(mean - DEVIATIONS * sd, 0), high: Math.min(mean + DEVIATIONS * sd, 1) };
 }

@@ -3,8 +3,8 @@
 import { formatDate, histogram, yearOf } from "./dates";
 import { byId, element, reducedMotion } from "./dom";
 import { loadField, type FieldInfo, type MapInfo } from "./payload";
+import { say } from "./words";
 
-const [PLAY, PAUSE] = ["Play", "Pause"];
 const DAY_STEPS = 400;
 const BARS = 60;
 /** A play from end to end takes so many steps, this long each; for those who ask for less motion few and far apart. */
@@ -185,7 +185,7 @@ export class TimeCard {
       this.to.value = String(width ?? 0);
     }
     this.at = Number(this.to.value);
-    this.play.setAttribute("aria-label", PAUSE);
+    this.play.setAttribute("aria-label", say("time.pause"));
     this.card.classList.add("playing");
     this.playing = window.setInterval(() => {
       this.at = Math.min(this.at + this.steps / steps, this.steps);
@@ -202,7 +202,7 @@ export class TimeCard {
     if (!this.playing) return;
     clearInterval(this.playing);
     this.playing = 0;
-    this.play.setAttribute("aria-label", PLAY);
+    this.play.setAttribute("aria-label", say("time.play"));
     this.card.classList.remove("playing");
     this.events.chosen();
   }

@@ -1,39 +1,19 @@
 /** Three steps that tell a first visitor what the page is; once gone through or skipped they wait behind a button. */
 
 import { byId } from "./dom";
+import { say } from "./words";
 
 interface Step {
-  name: string;
-  text: string;
+  name: "land" | "quiz" | "search" | "read" | "open";
   /** What it speaks of is framed. */
   about: string;
 }
 
-const LAND: Step = {
-  name: "Near means alike",
-  text: "Every dot is an article, and articles on like subjects lie close together. Drag the map to move it, scroll or pinch to come closer.",
-  about: "map",
-};
-const QUIZ: Step = {
-  name: "Answers lift the fog",
-  text: "Fog covers what the map does not know of you. Each answer clears the ground around its question: yellow is known, violet is a gap.",
-  about: "quiz",
-};
-const SEARCH: Step = {
-  name: "Look for a title",
-  text: "What you find is marked on the map: see what lies beside it, and what far away.",
-  about: "search",
-};
-const READ: Step = {
-  name: "Read where it pays",
-  text: "Press any dot to read its article. “What you know” names what to read next.",
-  about: "survey-open",
-};
-const OPEN: Step = {
-  name: "Open an article",
-  text: "Press any dot to read its article, with those nearest to it in meaning and how far away they lie here.",
-  about: "map",
-};
+const LAND: Step = { name: "land", about: "map" };
+const QUIZ: Step = { name: "quiz", about: "quiz" };
+const SEARCH: Step = { name: "search", about: "search" };
+const READ: Step = { name: "read", about: "survey-open" };
+const OPEN: Step = { name: "open", about: "map" };
 
 const KEY = "knowscape:toured";
 
@@ -88,10 +68,10 @@ export class Tour {
     }
     this.at = to;
     const last = to === this.steps.length - 1;
-    byId("tour-count").textContent = `${to + 1} of ${this.steps.length}`;
-    byId("tour-name").textContent = step.name;
-    byId("tour-text").textContent = step.text;
-    byId("tour-next").textContent = last ? "Begin" : "Next";
+    byId("tour-count").textContent = say("tour.count", { step: to + 1, all: this.steps.length });
+    byId("tour-name").textContent = say(`tour.${step.name}`);
+    byId("tour-text").textContent = say(`tour.${step.name}-text`);
+    byId("tour-next").textContent = say(last ? "tour.begin" : "tour.next");
     byId("tour-skip").hidden = last;
     this.card.hidden = false;
     this.frame(step.about);

@@ -5,8 +5,8 @@ import { levelsReached } from "./labels";
 import type { MapView } from "./map-view";
 import type { Picker } from "./picker";
 import type { RegionId, Regions } from "./regions";
+import { say } from "./words";
 
-const WHOLE = "Whole map";
 /** The trail comes when the view is this many times nearer than the whole map. */
 const COMES = 1.35;
 /** How far from the middle an article tells where one is, in pixels. */
@@ -65,7 +65,7 @@ export class Trail {
   }
 
   private step(region: RegionId | null, last: boolean): HTMLLIElement {
-    const name = region ? (this.regions.region(region)?.label ?? "") : WHOLE;
+    const name = region ? (this.regions.region(region)?.label ?? "") : say("trail.whole");
     const button = element("button", { attributes: { type: "button" } }, [element("bdi", { text: name })]);
     if (last) button.setAttribute("aria-current", "location");
     button.addEventListener("click", () => this.go(region));

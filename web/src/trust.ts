@@ -1,17 +1,18 @@
 /** How far the map may be trusted: one figure by the title, the rest behind it. */
 
-import { byId, element, formatCount, formatPercent } from "./dom";
+import { byId, element } from "./dom";
 import type { Interval, MapInfo, Quality } from "./payload";
+import { formatDigits, formatPercent, formatPercents, say } from "./words";
 
 export function startTrust(map: MapInfo, hatch: (on: boolean) => void): void {
   const button = byId<HTMLButtonElement>("trust");
   const popover = byId("trust-more");
   const ten = map.quality.recall["10"];
-  byId("trust-count").textContent = `${formatCount(map.documents)} articles`;
+  byId("trust-count").textContent = say("page.articles", { count: map.documents });
+  const share = ten && formatPercent(ten.mean);
   button.replaceChildren(
-    element("span", { text: ten ? formatPercent(ten.mean) : "about" }),
-    element("span", { class: "roomy", text: ten ? " of neighbours" : "" }),
-    element("span", { text: ten ? " kept" : " this map" }),
+    element("span", { class: "roomy", text: share ? say("trust.kept-roomy", { share }) : say("trust.about") }),
+    element("span", { class: "brief", text: share ? say("trust.kept", { share }) : say("trust.about") }),
   );
   button.title = ten ? sentence(ten) : "";
   fill(byId("trust-table"), map);
@@ -41,25 +42,24 @@ const exact = (value: Interval): boolean => value.low === value.high;
 
 /** The interval in percent; what was measured on all articles has none. */
 const range = (value: Interval): string =>
-  exact(value) ? "" : `${(value.low * 100).toFixed(1)}–${(value.high * 100).toFixed(1)} %`;
+  exact(value) ? "" : formatPercents(value.low, value.high, 1);
 
 const sentence = (ten: Interval): string =>
-  `The map keeps ${formatPercent(ten.mean)} of each article’s 10 nearest neighbours` +
-  (exact(ten) ? "." : ` (95 % interval ${range(ten)}).`);
+  say(exact(ten) ? "trust.ten" : "trust.ten-interval", { share: formatPercent(ten.mean), count: 10, range: range(ten) });
 
 /** What the figures say, in plain words; those that a map of an earlier version lacks are left out. */
 export function figures(quality: Quality): Row[] {
   const shares: [string, Interval | null | undefined][] = [
-    ["near here, near in meaning", quality.trustworthiness],
-    ["near in meaning, near here", quality.continuity],
-    ["nearer of two is nearer here", quality.random_triplets],
+    [say("trust.near-here"), quality.trustworthiness],
+    [say("trust.near-meaning"), quality.continuity],
+    [say("trust.nearer"), quality.random_triplets],
   ];
-  const rows = Object.entries(quality.recall).map(([k, value]): Row => shareRow(`nearest ${k}`, value));
+  const rows = Object.entries(quality.recall).map(([k, value]): Row => shareRow(say("trust.nearest", { count: Number(k) }), value));
   const overlap = quality.question_overlap;
-  if (overlap !== null) rows.push(["questions’ nearest 5", formatPercent(overlap), ""]);
+  if (overlap !== null) rows.push([say("trust.questions", { count: 5 }), formatPercent(overlap), ""]);
   for (const [what, value] of shares) if (value) rows.push(shareRow(what, value));
   const far = quality.distance_rank_correlation;
-  if (far) rows.push(["order of all distances", far.mean.toFixed(2), "1 is true"]);
+  if (far) rows.push([say("trust.order"), formatDigits(far.mean, 2), say("trust.order-true")]);
   return rows;
 }
 
@@ -70,17 +70,15 @@ export function howMeasured({ quality, documents }: Pick<MapInfo, "quality" | "d
   const measured = quality.measured ?? null;
   if (measured === null) return null;
   return measured < documents
-    ? `Measured on ${formatCount(measured)} articles against all ${formatCount(documents)}, with 95 % intervals.`
-    : "Measured on all articles.";
+    ? say("trust.measured-some", { measured, all: documents })
+    : say("trust.measured-all");
 }
 
 function fill(table: HTMLElement, map: MapInfo): void {
   table.append(...figures(map.quality).map((cells) => row(...cells)));
   const how = howMeasured(map);
   if (how !== null) byId("trust-how").textContent = how;
-  byId("trust-model").textContent =
-    `Articles lie near each other when the model ${map.model} finds their texts alike. ` +
-    `A flat map can keep only part of that: the figures say how much.`;
+  byId("trust-model").textContent = say("trust.model", { model: map.model });
 }
 
 const row = (...cells: Row): HTMLTableRowElement =>

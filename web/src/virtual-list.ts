@@ -1,23 +1,22 @@
-/** A list of any length of which only the rows in sight are in the document. */
-
-import { element } from "./dom";
+/** Rows of any number, in a list or a table, of which only those in sight are in the document. */
 
 /** Rows beyond the edges, so that a quick scroll shows no gap. */
 const BEYOND = 6;
 
 export class VirtualList {
-  private readonly inner = element("ul", { class: "virtual-rows" });
   private readonly rows = new Map<number, HTMLElement>();
   private count = 0;
 
   constructor(
+    /** What scrolls, and what in it holds the rows. */
     private readonly host: HTMLElement,
+    private readonly inner: HTMLElement,
     private readonly rowHeight: number,
-    private readonly button: (row: number) => HTMLButtonElement,
+    /** A row with a button in it. */
+    private readonly make: (row: number, count: number) => HTMLElement,
   ) {
-    host.append(this.inner);
     host.addEventListener("scroll", () => this.fill());
-    host.addEventListener("keydown", (event) => this.key(event));
+    inner.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.fill()).observe(host);
   }
 
@@ -28,6 +27,18 @@ export class VirtualList {
     this.inner.style.height = `${count * this.rowHeight}px`;
     this.host.scrollTop = 0;
     this.fill();
+  }
+
+  /** Bring a row into sight, and the keyboard to its button. */
+  focus(row: number): void {
+    if (row < 0 || row >= this.count) return;
+    const node = this.rows.get(row) ?? this.add(row);
+    node.querySelector("button")?.focus({ preventScroll: true });
+    const top = row * this.rowHeight;
+    // The head of a table stays above its rows.
+    const seen = this.host.clientHeight - this.inner.offsetTop;
+    if (top < this.host.scrollTop) this.host.scrollTop = top;
+    else if (top + this.rowHeight > this.host.scrollTop + seen) this.host.scrollTop = top + this.rowHeight - seen;
   }
 
   private fill(): void {
@@ -43,8 +54,7 @@ export class VirtualList {
   }
 
   private add(row: number): HTMLElement {
-    const attributes = { "aria-setsize": String(this.count), "aria-posinset": String(row + 1) };
-    const node = element("li", { attributes }, [this.button(row)]);
+    const node = this.make(row, this.count);
     node.style.transform = `translateY(${row * this.rowHeight}px)`;
     this.rows.set(row, node);
     // Rows stand in the document in their order, so that the tab key and screen readers follow it.
@@ -60,11 +70,6 @@ export class VirtualList {
     const target = targets[event.key];
     if (target === undefined || target < 0 || target >= this.count) return;
     event.preventDefault();
-    const node = this.rows.get(target) ?? this.add(target);
-    node.querySelector("button")?.focus({ preventScroll: true });
-    const top = target * this.rowHeight;
-    const { scrollTop, clientHeight } = this.host;
-    if (top < scrollTop) this.host.scrollTop = top;
-    else if (top + this.rowHeight > scrollTop + clientHeight) this.host.scrollTop = top + this.rowHeight - clientHeight;
+    this.focus(target);
   }
 }

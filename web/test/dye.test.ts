@@ -72,14 +72,14 @@ describe("a scale", () => {
 
   it("tells dates and years in words", () => {
     const at = fieldDye({ ...field, kind: "date", low: 0, high: 365 }, { values: Float32Array.of(0, 150), names: [] });
-    expect([at.tell(0), at.ticks?.[2]]).toEqual(["1 Jan 1970", "1 Jan 1971"]);
+    expect([at.tell(0), at.ticks?.[2]]).toEqual(["Jan 1, 1970", "Jan 1, 1971"]);
     expect(formatDate(365, true)).toBe("1971");
   });
 
   it("tells how true the map is", () => {
     const dye = qualityDye({ recall: Uint8Array.of(0, 128, 255) } as Points);
     expect([...dye.codes]).toEqual([1, 128, 255]);
-    expect(dye.tell(2)).toBe("100 % of its neighbours kept");
+    expect(dye.tell(2)).toBe("100 % of its neighbours kept");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ordinal, ranksOnMap } from "../src/kin";
+import { ranksOnMap } from "../src/kin";
 
 const line = (xs: number[]) => ({ x: Uint16Array.from(xs), y: new Uint16Array(xs.length), count: xs.length });
 
@@ -15,9 +15,5 @@ describe("ranks on the map", () => {
   it("are shared by articles in one place, and none where there are no neighbours", () => {
     expect(ranksOnMap(line([7, 7, 7, 9]), 0, [1, 2, 3]).map(({ rank }) => rank)).toEqual([1, 1, 3]);
     expect(ranksOnMap(line([7]), 0, [])).toEqual([]);
-  });
-
-  it("read as in English", () => {
-    expect([1, 2, 3, 4, 11, 22, 1203].map(ordinal)).toEqual(["1st", "2nd", "3rd", "4th", "11th", "22nd", "1,203rd"]);
   });
 });

@@ -132,7 +132,7 @@ describe("the survey", () => {
 
   it("sums up the best and the least known region", () => {
     const [whole, best, least] = survey().survey.summary();
-    expect(whole?.[1]).toMatch(/^about \d+ %$/);
+    expect(whole?.[1]).toMatch(/^about \d+\s%$/);
     expect([best?.[0], least?.[0]]).toEqual(["Best", "Least"]);
   });
 });
