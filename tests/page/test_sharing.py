@@ -129,6 +129,8 @@ def test_hostile_titles_and_texts_stay_texts_and_formulas_are_set(browser: Any, 
         wait(lambda: page.query_selector_all("#quiz-question math mfrac"))
         assert page.inner_text("#quiz-options li:nth-child(1)").endswith("</script>")
         for row, title in enumerate(HOSTILE):
+            if not title.strip():
+                continue  # nobody can look for it
             page.fill("#search", title[:40])
             page.press("#search", "Enter")
             wait(lambda: visitor.state["article"] == row)  # noqa: B023 - asked at once

@@ -54,7 +54,8 @@ export class Link {
 
   private write(how: "pushState" | "replaceState"): void {
     const fragment = this.fragment();
-    if (fragment === location.hash) return;
+    // A notebook's frame has no address to follow.
+    if (fragment === location.hash || location.protocol === "about:") return;
     try {
       history[how](null, "", fragment || location.pathname + location.search);
     } catch (error) {
