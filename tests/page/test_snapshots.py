@@ -184,6 +184,8 @@ def at_rest(visitor: Visitor, keep: Path) -> NDArray[np.int16]:
     before = blocks(visitor)
     for _ in range(20):
         time.sleep(0.3)
+        # A slow machine draws the picture in pieces, and the next one may still be under way.
+        wait(lambda: visitor.state["still"])
         now = blocks(visitor, keep)
         if np.abs(now - before).max() < 2:
             return now
