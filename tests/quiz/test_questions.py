@@ -19,9 +19,10 @@ def write(path: Path, value: Any) -> Path:
 
 
 def test_all_fields_are_read_and_written_back(tmp_path: Path) -> None:
-    item = {**GOOD, "id": 7, "topic": "sky", "difficulty": 2, "source_article": "Sun", "x": 0.25, "y": 1}
+    item = {**GOOD, "id": 7, "topic": "sky", "difficulty": 2, "source_article": "Sun"}
+    item |= {"explanation": "It shines.", "x": 0.25, "y": 1}
     question = read_questions(write(tmp_path / "q.json", [item]))[0]
-    expected = Question("7", GOOD["question"], tuple(GOOD["options"]), 1, "sky", 2, "Sun", 0.25, 1.0)
+    expected = Question("7", GOOD["question"], tuple(GOOD["options"]), 1, "sky", 2, "Sun", "It shines.", 0.25, 1.0)
     assert question == expected
     assert read_questions(write(tmp_path / "2.json", [question.to_json()])) == [expected]
     assert question.embedding_text == "Which is a star? Sun"
