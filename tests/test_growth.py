@@ -140,7 +140,15 @@ def test_an_atlas_without_a_map_does_not_grow(tmp_path: Path) -> None:
 
 
 def test_the_fields_of_a_placement_are_these() -> None:
-    assert [field.name for field in fields(package.Placement)] == ["x", "y", "confidence", "neighbours", "refused", "z"]
+    assert [field.name for field in fields(package.Placement)] == [
+        "x",
+        "y",
+        "spread",
+        "confidence",
+        "neighbours",
+        "refused",
+        "z",
+    ]
 
 
 @pytest.fixture(scope="module")
