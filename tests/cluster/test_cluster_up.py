@@ -159,6 +159,7 @@ def test_an_up_that_is_interrupted_ends_what_it_began_and_the_next_goes_on(world
     found = subprocess.run(["ps", "axww"], capture_output=True, text=True).stdout
     assert [line for line in found.splitlines() if str(venv) in line] == []
     done = world.cluster("up", "--json")
+    assert done.returncode == 0, done.stderr
     assert [host["state"] for host in json.loads(done.stdout)["hosts"]] == ["head"], done.stderr
 
 

@@ -1,6 +1,7 @@
 """Up: each host is prepared, one becomes the head, the others join; down: all of it is removed again."""
 
 import socket
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -19,6 +20,8 @@ from knowscape.ray_environment import ENVIRONMENT
 __all__ = ["HostResult", "Result", "down", "each", "up"]
 
 _MOST_AT_ONCE, _REACH = 32, 10.0
+# How long the driver's door may take to open, and how often it is tried, in seconds.
+_DOOR, _TICK = 30.0, 0.5
 _Answers = dict[Member, dict[str, Any]]
 _Failures = dict[Member, str]
 
@@ -159,11 +162,17 @@ def _state(head: Member, answer: dict[str, Any], file: ClusterFile) -> State:
 
 
 def _reach(client: str, path: Path) -> None:
+    """See that the driver's door opens: Ray opens it some seconds after it has said that it runs."""
     name, _, port = client.rpartition(":")
-    try:
-        socket.create_connection((name.strip("[]"), int(port)), _REACH).close()
-    except OSError as error:
-        raise KnowscapeError(
-            f"The cluster runs, but this machine does not reach it at {client}: {error}. Embed on a machine of the "
-            f"same network, or end it: knowscape cluster down {path}"
-        ) from error
+    end = time.monotonic() + _DOOR
+    while True:
+        try:
+            return socket.create_connection((name.strip("[]"), int(port)), _REACH).close()
+        except OSError as error:
+            if isinstance(error, ConnectionRefusedError) and time.monotonic() < end:
+                time.sleep(_TICK)
+                continue
+            raise KnowscapeError(
+                f"The cluster runs, but this machine does not reach it at {client}: {error}. Embed on a machine of the "
+                f"same network, or end it: knowscape cluster down {path}"
+            ) from error
