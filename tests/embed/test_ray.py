@@ -173,7 +173,9 @@ def test_killed_workers_are_replaced_and_only_their_slices_computed_again(cluste
     run(workers(cluster, load, notes), store)
     thread.join()
     assert_whole(store)
-    assert len(load.said()) <= len(FIRST) + 2
+    # A busy machine may make a healthy worker late, too.
+    late = len([line for line in notes.lines if " is late " in line])
+    assert len(load.said()) <= len(FIRST) + 2 + late
     assert len([line for line in notes.lines if " is started anew: " in line]) == 2, notes.lines
 
 
