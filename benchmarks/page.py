@@ -97,8 +97,13 @@ def static(folder: Path) -> Iterator[str]:
 
 def picture(page: Any) -> np.ndarray:
     from PIL import Image
+    from playwright.sync_api import Error
 
-    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L").resize((360, 225)), np.int16)
+    try:
+        shot = page.screenshot()
+    except Error:  # now and then there is none while a page opens
+        shot = page.screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("L").resize((360, 225)), np.int16)
 
 
 def until_rest(page: Any, start: float) -> list[tuple[float, np.ndarray]]:

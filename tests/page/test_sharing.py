@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts import hosted
+from webhost import hosted
 from test_browser_data import HOSTILE, make_page
 from visitor import DESKTOP, PHONE, Visitor, chromium, needs_chromium, visits, wait
 

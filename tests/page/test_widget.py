@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts import hosted
+from webhost import hosted
 from visitor import chromium, needs_chromium, wait
 
 from knowscape.atlas import open_atlas

@@ -56,10 +56,14 @@ export function whenIdle(work: () => void): void {
 /** Work that waits for the reader is done so many milliseconds at a time. */
 export const SLICE_MS = 12;
 
-/** Run `work` from the first idle moment on, again and again until it says that it is done; others come between. */
+/** Run `work` when the next frame has gone to be drawn, which may take as long again. */
+export function afterFrame(work: () => void): void {
+  requestAnimationFrame(() => setTimeout(work));
+}
+
+/** Run `work` again and again until it says that it is done; others come between. */
 export function inSlices(work: () => boolean): void {
-  const goOn = (): void => void (work() || setTimeout(goOn));
-  whenIdle(goOn);
+  if (!work()) setTimeout(() => inSlices(work));
 }
 
 /** Say in the browser's timeline when the page first got somewhere. */

@@ -3,7 +3,7 @@
 import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
 import type { Palette } from "./colour";
-import { byId, element, inSlices, reach, reducedMotion, whenIdle } from "./dom";
+import { afterFrame, byId, element, inSlices, reach, reducedMotion, whenIdle } from "./dom";
 import type { Field } from "./field";
 import { Frames, type Tick } from "./frames";
 import { Gestures } from "./gestures";
@@ -27,7 +27,7 @@ export interface MapEvents {
   steered(): void;
 }
 
-const RISE_MS = 700;
+const RISE_MS = 450;
 const FLIGHT_MS = 850;
 const STEP_MS = 240;
 const REST_MS = 240;
@@ -105,7 +105,7 @@ export class MapView {
   /** Raise the land once the first frame is on the screen, and then make articles be found. */
   raiseLand(picker: Picker): void {
     const land = buildTerrain(this.points);
-    inSlices(() => {
+    const build = (): boolean => {
       const built = land.next();
       if (!built.done) return false;
       this.painter.setTerrain(built.value);
@@ -121,7 +121,8 @@ export class MapView {
         this.frames.request();
       });
       return true;
-    });
+    };
+    afterFrame(() => inSlices(build));
   }
 
   setPalette(palette: Palette): void {

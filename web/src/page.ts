@@ -4,7 +4,7 @@ import { browserStorage, type Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
-import { byId, inSlices, SLICE_MS } from "./dom";
+import { byId, inSlices, SLICE_MS, whenIdle } from "./dom";
 import { MODES, type Mode } from "./choice";
 import { estimateAt, type Estimate, type Field } from "./field";
 import { Heat } from "./heat";
@@ -116,7 +116,7 @@ export class Page {
     this.searchBox.serverChanged();
     this.table.refresh();
     this.view.frames.request();
-    inSlices(() => search.prepare(SLICE_MS));
+    whenIdle(() => inSlices(() => search.prepare(SLICE_MS)));
   }
 
   private makeView(painter: Painter): MapView {
