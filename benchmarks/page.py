@@ -75,7 +75,7 @@ def made_up(folder: Path, count: int) -> Path:
     build_page(
         folder / "page",
         head={
-            "title": "Many", "model": "none", "created": "", "question_region": None, "knowledge": None,
+            "title": "Many", "model": "none", "question_region": None, "knowledge": None,
             "quality": {"recall": {"10": share}, "question_overlap": None},
         },
         documents=PayloadDocuments(titles, titles, titles, titles, titles, np.zeros((count, 1), np.int32)),

@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
     from hostile_texts import Hostile
+    from visitor import Visit
 
 # The time that one example takes is the machine's affair.
 settings.register_profile("knowscape", deadline=None)
@@ -41,6 +42,24 @@ def sample_atlas(knowscape: Run, tmp_path_factory: pytest.TempPathFactory) -> Pa
     done = knowscape("demo", "--no-serve", "-o", out, "--json", env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium for the tests of a file."""
+    from visitor import chromium
+
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator["Visit"]:
+    """Open the page at the address that the file's own fixture gives, as often as the test likes."""
+    from visitor import visits
+
+    with visits(browser, address) as open_page:
+        yield open_page
 
 
 @pytest.fixture(scope="session")

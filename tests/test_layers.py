@@ -120,3 +120,9 @@ def test_the_order_of_the_layers_is_the_one_in_the_architecture_document() -> No
 def test_modules_stay_short() -> None:
     long = {path.name: count for path in FILES if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400}
     assert long == {}
+
+
+def test_no_two_modules_of_the_tests_have_one_name() -> None:
+    """Folders of tests share one path, where a helper would hide another one of its name."""
+    names = [path.stem for path in Path(__file__).parent.rglob("*.py") if path.stem not in {"__init__", "conftest"}]
+    assert len(names) == len(set(names)), sorted(name for name in set(names) if names.count(name) > 1)

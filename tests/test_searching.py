@@ -21,8 +21,9 @@ from knowscape.errors import DamageError, UsageError
 from knowscape.growth import add
 from knowscape.indexing import IndexOptions
 from knowscape.page.api import Api
+from knowscape.page.app import create_app
 from knowscape.page.search import SearchService
-from knowscape.page.server import create_app, listen, make_server
+from knowscape.page.server import listen, make_server
 from knowscape.repair import repair
 from knowscape.search.index import SearchOptions
 from knowscape.store.atlas import AtlasFolder

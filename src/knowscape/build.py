@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -300,7 +299,6 @@ def make_page(atlas: Atlas, *, model: str | None = None, out: Path | None = None
             head={
                 "title": _title(atlas.path.name),
                 "model": name,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "quality": made.quality.to_json(),
                 "question_region": made.question_region,
                 "knowledge": knowledge,

@@ -93,9 +93,8 @@ def _on_ray(
     job = Job(there, here, options.workers, engine.device != "cpu", shelf)
     if (file := _cluster_file(address)) is not None:
         address = joined(file)
-    if isinstance(progress, Report):
-        return RayWorkers(address, job, progress=progress, watch=progress.workers)
-    return RayWorkers(address, job, progress=progress)
+    watch = progress.workers if isinstance(progress, Report) else None
+    return RayWorkers(address, job, progress=progress, watch=watch)
 
 
 @dataclass(frozen=True, slots=True)

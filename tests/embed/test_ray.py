@@ -1,9 +1,7 @@
 """On a real Ray of two nodes: the bytes of a local run, whatever befalls workers, nodes and the driver."""
 
-import gc
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import SPEC, CountingEncoder, Watched
+from nodes import IMPATIENT, RAY_MARKS, ROWS, TEXTS, two_nodes
 
 from faults.drill import WORDS, make_model, rows
 from knowscape import __version__
@@ -33,15 +32,8 @@ from knowscape.store.vectors import VectorStore
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
 
-# Ray leaves the files of its logs open.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-ROWS = 8
-TEXTS = [f"text {n}" for n in range(20 * ROWS)]
+pytestmark = RAY_MARKS
 FIRST = TEXTS[::ROWS]
-IMPATIENT = Patience(times=3, least=1, first=4, silent=60, grace=1)
 
 
 class Notes:
@@ -59,27 +51,8 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes of one core each on this machine, and a door for clients, `cluster.door`."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", paths)
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # a token of the user is none of this cluster
-        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # with it the server of a client sometimes ends as it starts
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            door = free.getsockname()[1]
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "ray_client_server_port": door})
-        made.door = f"ray://127.0.0.1:{door}"
-        made.add_node(num_cpus=1)
-        made.wait_for_nodes()
-        ray.init(made.address, log_to_driver=False)
+    with pytest.MonkeyPatch.context() as patch, two_nodes(patch) as made:
         yield made
-        ray.shutdown()
-        made.shutdown()
-        gc.collect()
 
 
 def workers(cluster: Any, load: Watched, notes: Notes | None = None, patience: Patience = Patience()) -> RayWorkers:

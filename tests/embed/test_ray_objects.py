@@ -1,6 +1,5 @@
 """On a real Ray of two nodes with an S3 beside it: workers store parts, the driver names them, some are killed."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -15,12 +14,12 @@ from typing import Any
 
 import pytest
 from fakes import SPEC, CountingEncoder, Watched
+from nodes import IMPATIENT, RAY_MARKS, ROWS, TEXTS, two_nodes
 
 from faults.drill import make_corpus, make_model, rows
 from knowscape.embed.places import Job
 from knowscape.embed.ray_run import RayWorkers
 from knowscape.embed.run import Commits, Embedded, Texts, embed
-from knowscape.embed.schedule import Patience
 from knowscape.embed.worker import Shelf
 from knowscape.files import sha256_text
 from knowscape.pull.run import pull_url
@@ -31,13 +30,7 @@ from object_server import ObjectServer, object_server
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'knowscape[ray]'")
 
-# Ray leaves the files of its logs open.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-ROWS = 8
-TEXTS = [f"text {n}" for n in range(20 * ROWS)]
+pytestmark = RAY_MARKS
 DIGESTS = [sha256_text(text) for text in TEXTS]
 
 
@@ -59,26 +52,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def cluster(server: ObjectServer, patch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Two nodes of one core each on this machine, which are led to the object store."""
-    import ray
-    from ray.cluster_utils import Cluster
-
-    patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
-    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    patch.setenv("RAY_AUTH_MODE", "disabled")  # a token of the user is none of this cluster
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    made.add_node(num_cpus=1)
-    made.wait_for_nodes()
-    ray.init(made.address, log_to_driver=False)
-    yield made
-    ray.shutdown()
-    made.shutdown()
-    gc.collect()
+    """Two nodes which are led to the object store."""
+    with two_nodes(patch) as made:
+        yield made
 
 
 def run(address: str, url: str, load: Watched) -> Embedded:
     job = Job(load, CountingEncoder, shelf=Shelf(url))
-    workers = RayWorkers(address, job, patience=Patience(times=3, least=1, first=4, silent=60, grace=1))
+    workers = RayWorkers(address, job, patience=IMPATIENT)
     with closing(workers) as executor:
         these, commits = Texts(TEXTS, TEXTS, DIGESTS), Commits(seconds=0.2, slice_rows=ROWS)
         return embed(these, spec=SPEC, executor=executor, store=VectorStore(atlas_path(url)), commits=commits)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from visitor import DESKTOP, PHONE, Visit, Visitor, chromium, needs_chromium, visits, wait
+from visitor import DESKTOP, PHONE, Visit, Visitor, needs_chromium, wait
 
 from conftest import COMMAND
 from knowscape.atlas import open_atlas
@@ -19,12 +19,6 @@ pytestmark = needs_chromium
 
 # Without a graphics card a big picture that moves takes its time: tests of what the page does ask for little of it.
 SMALL: dict[str, Any] = {"viewport": {"width": 1000, "height": 640}, "reduced_motion": "reduce"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +31,6 @@ def address(sample_atlas: Path) -> Iterator[str]:
     process.terminate()
     process.wait()
     process.stderr.close()
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    with visits(browser, address) as open_page:
-        yield open_page
 
 
 def answer(visitor: Visitor, *, right: bool) -> tuple[float, float]:
@@ -275,6 +263,11 @@ def test_search_by_mouse_marks_hits_and_opens_an_article(visit: Visit) -> None:
     page.click("#hits li")
     wait(lambda: visitor.state["article"] == 7)
     visitor.picture("article-desktop-light")
+    page.click("#search-clear")
+    wait(lambda: visitor.state["hits"] == 0)
+    assert page.input_value("#search") == ""
+    assert not page.is_visible("#search-clear")
+    assert page.evaluate("document.activeElement.id") == "search"
 
 
 def at_rest(visitor: Visitor) -> bool:

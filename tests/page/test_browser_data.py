@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile_texts import HOSTILE
-from visitor import DESKTOP, PHONE, Visit, chromium, needs_chromium, served, visits, wait
+from visitor import DESKTOP, PHONE, Visit, needs_chromium, served, visits, wait
 
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
@@ -38,7 +38,7 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
     build_page(
         folder / "page",
         head={
-            "title": HOSTILE[0], "model": HOSTILE[1], "created": "2026-01-01T00:00:00+00:00",
+            "title": HOSTILE[0], "model": HOSTILE[1],
             "quality": {"recall": {"10": share}, "question_overlap": None},
             "question_region": [0.2, 0.2, 0.8, 0.8] if questions else None,
             "knowledge": {"tree": TREE, "prior": asdict(Prior())} if questions else None,
@@ -58,22 +58,10 @@ def make_page(folder: Path, questions: Sequence[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def bare_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A page of hostile articles without questions."""
     with served(make_page(tmp_path_factory.mktemp("bare"), [])) as address:
         yield address
-
-
-@pytest.fixture
-def visit(browser: Any, bare_address: str) -> Iterator[Visit]:
-    with visits(browser, bare_address) as open_page:
-        yield open_page
 
 
 @pytest.mark.parametrize(("size", "step"), [(DESKTOP, 1), (PHONE, 7)], ids=["desktop", "phone"])

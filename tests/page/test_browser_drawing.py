@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from visitor import Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import Visitor, needs_chromium, served, visits, wait
 
 from knowscape.page.build import build_page
 from knowscape.page.payload import PayloadDocuments
@@ -35,7 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     build_page(
         folder,
         head={
-            "title": "Many", "model": "none", "created": "", "question_region": None, "knowledge": None,
+            "title": "Many", "model": "none", "question_region": None, "knowledge": None,
             "quality": {"recall": {"10": share}, "question_overlap": None},
         },
         documents=PayloadDocuments(names, names, names, names, names, np.zeros((COUNT, 1), np.int32)),
@@ -44,12 +44,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )  # fmt: skip
     with served(folder) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

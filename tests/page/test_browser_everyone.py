@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from test_browser_reading import make_page as make_square
-from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import PHONE, Visit, Visitor, needs_chromium, served, visits, wait
 
 from knowscape.atlas import open_atlas
 from knowscape.page.api import Api
@@ -96,12 +96,6 @@ TIME: tuple[Step, ...] = (
     ("time", then(click("#reading-open"), lambda visitor: visitor.page.check("#time-on"), press("Escape"))),
     ("time, some", then(lambda visitor: visitor.page.focus("#time-from"), press("ArrowRight", "ArrowRight"))),
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

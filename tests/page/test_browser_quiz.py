@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits
+from visitor import PHONE, Visit, Visitor, needs_chromium, served, sign_of
 
 pytestmark = needs_chromium
 
@@ -16,21 +16,9 @@ SMALL: dict[str, Any] = {"viewport": {"width": 900, "height": 560}, "reduced_mot
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
 def address(sample_atlas: Path) -> Iterator[str]:
     with served(sample_atlas / "page") as address:
         yield address
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    with visits(browser, address) as open_page:
-        yield open_page
 
 
 def asked(visitor: Visitor) -> dict[str, Any]:
@@ -40,10 +28,13 @@ def asked(visitor: Visitor) -> dict[str, Any]:
 
 def know(visitor: Visitor, answers: dict[str, int | None]) -> None:
     """Let the page find these answers when it is opened again."""
-    about = visitor.data("map")
+    questions = {question["id"]: question for question in visitor.data("questions")}
+    kept = [
+        (id, choice, sign_of(questions[id]["question"], *questions[id]["options"])) for id, choice in answers.items()
+    ]
     visitor.page.evaluate(
-        "([key, pairs]) => localStorage.setItem(key, JSON.stringify(pairs))",
-        [f"knowscape:answers:{about['title']}:{about['created']}", list(answers.items())],
+        "([key, kept]) => localStorage.setItem(key, JSON.stringify(kept))",
+        [f"knowscape:answers:{visitor.data('map')['title']}", kept],
     )
     visitor.open()
 
@@ -90,6 +81,7 @@ def test_at_the_end_the_page_sums_up_and_asks_the_rest_where_it_is_told_to(visit
         visitor.press("ABCD"[asked(visitor)["correctIndex"]], "n")
     count = visitor.state["answered"]
     assert count < 72, "the map is known before all is asked"
+    assert visitor.page.inner_text("#quiz-tally").startswith(f"{count} of ")
     assert "Best" in visitor.page.inner_text("#quiz-shares")
     visitor.page.click("#quiz-rest")
     assert visitor.state["question"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import PHONE, Visit, Visitor, needs_chromium, served, wait
 
 from knowscape.page.build import build_page
 from knowscape.page.fields import choose_fields
@@ -50,7 +50,7 @@ def make_page(folder: Path) -> Path:
     build_page(
         folder / "page",
         head={
-            "title": "Square", "model": "none", "created": "2026-01-01T00:00:00+00:00", "question_region": None,
+            "title": "Square", "model": "none", "question_region": None,
             "quality": {"recall": {"10": share}, "question_overlap": None}, "knowledge": None,
         },
         documents=PayloadDocuments(
@@ -69,22 +69,10 @@ def make_page(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The square, under a path of its server as on many a web host."""
     with served(make_page(tmp_path_factory.mktemp("square"))) as root:
         yield root + "page/"
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    with visits(browser, address) as open_page:
-        yield open_page
 
 
 def choose(visitor: Visitor, colour: str) -> None:

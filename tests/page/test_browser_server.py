@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hostile_texts import HOSTILE, TITLES, Hostile, text_of
-from visitor import DESKTOP, PHONE, Visit, Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import DESKTOP, PHONE, Visit, Visitor, needs_chromium, served, visits, wait
 
 from knowscape.atlas import open_atlas
 from knowscape.page.api import Api
@@ -16,12 +16,6 @@ pytestmark = needs_chromium
 
 SMALL: dict[str, Any] = {"viewport": {"width": 1000, "height": 640}, "reduced_motion": "reduce"}
 LAVA = "Molten rock and gas rise through the crust, and lava and clouds of ash come out of a mountain."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +29,6 @@ def api(sample_atlas: Path) -> Api:
 def address(sample_atlas: Path, api: Api) -> Iterator[str]:
     with served(sample_atlas / "page", api) as found:
         yield found
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    with visits(browser, address) as open_page:
-        yield open_page
 
 
 def titles(visitor: Visitor) -> list[str]:
@@ -146,7 +134,7 @@ def test_a_text_is_placed_with_its_uncertainty_and_its_neighbours(
     # On a phone the tools stand over a corner of the map.
     for place in [placed, *(placed["to"] if size is DESKTOP else [])]:
         assert visitor.shows_map_at(*visitor.on_screen(place["x"], place["y"])), "it lies under no card"
-    assert "more surely than" in page.inner_text("#place-status")
+    assert "less surely" in page.inner_text("#place-status")
     visitor.picture(f"placed-{scheme}")
     page.locator("#place .kin-name").first.click()
     wait(lambda: page.inner_text("#article-title") == "Volcano")

@@ -2,15 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from webhost import hosted
 from test_browser_data import HOSTILE, make_page
-from visitor import DESKTOP, PHONE, Visitor, chromium, needs_chromium, visits, wait
+from visitor import DESKTOP, PHONE, Visitor, needs_chromium, visits, wait
+from webhost import hosted
 
 from conftest import Run
 from knowscape import sharing
@@ -22,12 +21,6 @@ from knowscape.quiz.estimate import Item
 pytestmark = needs_chromium
 
 QUIET: dict[str, Any] = {"reduced_motion": "reduce"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,8 @@ def test_the_file_opens_from_the_disk_without_any_network(
     browser: Any, file: Path, sample_atlas: Path, size: dict[str, Any]
 ) -> None:
     with visits(browser, file.as_uri()) as visit:
-        visitor = visit(offline=True, **QUIET, **size)
+        visitor = visit(first=True, offline=True, **QUIET, **size)
+        visitor.page.click("#tour-skip")
         assert visitor.state["documents"] == 684
         assert visitor.state["labels"]
         assert visitor.page.evaluate("document.fonts.check('16px \"Source Serif 4\"')")

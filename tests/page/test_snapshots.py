@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from visitor import PHONE, Visit, Visitor, chromium, needs_chromium, served, visits, wait
+from visitor import PHONE, Visit, Visitor, needs_chromium, served, sign_of, wait
 
 from knowscape.page.build import build_page
 from knowscape.page.fields import choose_fields
@@ -48,6 +48,7 @@ LANDS = {
     "Ores": (0.2, 0.25, 60), "Moors": (0.55, 0.2, 90), "Birds": (0.85, 0.35, 50),
     "Ships": (0.3, 0.7, 110), "Bridges": (0.62, 0.62, 70), "Songs": (0.85, 0.82, 40),
 }  # fmt: skip
+OPTIONS = ("A", "B", "C", "D")
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
@@ -57,6 +58,10 @@ def spread(x: float, y: float, count: int) -> NDArray[np.float64]:
     return np.stack([x + reach * np.cos(number * GOLDEN), y + reach * np.sin(number * GOLDEN)], axis=1)
 
 
+def ask(number: int) -> str:
+    return f"Which are {list(LANDS)[number // 2].lower()}?"
+
+
 def make_page(folder: Path) -> Path:
     """Make a page of six lands with two questions each, one known and one not, and a column of kinds."""
     places = np.concatenate([spread(*land) for land in LANDS.values()])
@@ -64,7 +69,7 @@ def make_page(folder: Path) -> Path:
     names, count = list(LANDS), len(land)
     titles = [f"{names[of]} {row}" for row, of in enumerate(land)]
     questions = [
-        Question(f"q{number}", f"Which are {names[number // 2].lower()}?", ("A", "B", "C", "D"), 0, topic="Lands")
+        Question(f"q{number}", ask(number), OPTIONS, 0, topic="Lands")
         for number in range(2 * len(LANDS))
     ]  # fmt: skip
     meaning = np.eye(len(LANDS) + 2, dtype=np.float32)
@@ -76,7 +81,7 @@ def make_page(folder: Path) -> Path:
     build_page(
         folder / "page",
         head={
-            "title": "Six lands", "model": "none", "created": "2026-01-01T00:00:00+00:00", "question_region": None,
+            "title": "Six lands", "model": "none", "question_region": None,
             "quality": {"recall": {"10": share}, "question_overlap": None},
             "knowledge": {
                 "tree": {"parents": [parent.tolist() for parent in topics.parents], "heights": HEIGHTS},
@@ -106,11 +111,10 @@ def make_page(folder: Path) -> Path:
     return folder / "page"
 
 
-ANSWERS = [[f"q{number}", 0 if number < 6 else None] for number in range(12)]
-REMEMBER = (
-    "localStorage.setItem('knowscape:answers:Six lands:2026-01-01T00:00:00+00:00', "
-    f"JSON.stringify({json.dumps(ANSWERS)}))"
-)
+ANSWERS = [
+    (f"q{number}", 0 if number < 6 else None, sign_of(ask(number), *OPTIONS)) for number in range(2 * len(LANDS))
+]
+REMEMBER = f"localStorage.setItem('knowscape:answers:Six lands', JSON.stringify({json.dumps(ANSWERS)}))"
 
 
 def open_article(visitor: Visitor) -> None:
@@ -152,21 +156,9 @@ STATES: dict[str, State] = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(make_page(tmp_path_factory.mktemp("lands"))) as found:
         yield found
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    with visits(browser, address) as open_page:
-        yield open_page
 
 
 def blocks(visitor: Visitor, keep: Path | None = None) -> NDArray[np.int16]:

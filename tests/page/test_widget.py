@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webhost import hosted
 from visitor import chromium, needs_chromium, wait
+from webhost import hosted
 
 from knowscape.atlas import open_atlas
 from knowscape.errors import MissingExtraError

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from knowscape.page.api import Api
+from knowscape.page.app import create_app
 from knowscape.page.limits import Limits
-from knowscape.page.server import create_app, listen, make_server
+from knowscape.page.server import listen, make_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
@@ -157,7 +158,7 @@ def visits(browser: Any, address: str) -> Iterator[Visit]:
         """`first` is somebody who has never been there, and is told how the map is read."""
         context = browser.new_context(**{**DESKTOP, **options})
         if not first:
-            # An empty tab has no storage.
+            # An empty tab has no storage; and a file's is sometimes lost when it opens again with a script like this.
             context.add_init_script("if (location.protocol !== 'about:') localStorage.setItem('knowscape:toured', '1')")
         if script:
             context.add_init_script(script)
@@ -188,6 +189,14 @@ def served(folder: Path, api: Api | None = None, **options: Any) -> Iterator[str
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def sign_of(*texts: str) -> str:
+    """Return the FNV-1a by which the page knows texts again."""
+    total = 0x811C9DC5
+    for letter in "".join(f"{text}\n" for text in texts):
+        total = (total ^ ord(letter)) * 0x01000193 & 0xFFFFFFFF
+    return f"{total:08x}"
 
 
 def port_of(address: str) -> int:

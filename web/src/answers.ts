@@ -1,5 +1,6 @@
 /** The reader's answers, kept in this browser for this map. */
 
+import { signOf } from "./fragment";
 import type { Response } from "./knowledge";
 import type { MapInfo, Question } from "./payload";
 
@@ -21,8 +22,11 @@ interface Storage {
   removeItem(key: string): void;
 }
 
-export const storageKey = (map: Pick<MapInfo, "title" | "created">): string =>
-  `knowscape:answers:${map.title}:${map.created}`;
+/** A map that is made anew has the answers to the questions that it still asks. */
+export const storageKey = (map: Pick<MapInfo, "title">): string => `knowscape:answers:${map.title}`;
+
+/** What tells a question from one that took its id later. */
+const wordingOf = ({ question, options }: Question): string => signOf([question, ...options]);
 
 export class Answers {
   private readonly given = new Map<string, Answer>();
@@ -32,7 +36,7 @@ export class Answers {
     private readonly key: string,
     private readonly storage: Storage | null,
   ) {
-    this.read(this.stored());
+    this.read(this.stored(), true);
   }
 
   get count(): number {
@@ -89,17 +93,18 @@ export class Answers {
   }
 
   private save(): void {
-    this.attempt((storage) => storage.setItem(this.key, JSON.stringify(this.pairs())));
+    this.attempt((storage) => storage.setItem(this.key, JSON.stringify(this.all().map(kept))));
   }
 
-  private read(pairs: readonly unknown[]): number {
+  /** Take what fits; `strictly` where the wording must be the one that was answered. */
+  private read(pairs: readonly unknown[], strictly = false): number {
     const questions = new Map(this.questions.map((question) => [question.id, question]));
     let taken = 0;
     for (const pair of pairs) {
       if (!Array.isArray(pair)) continue;
-      const [id, choice] = pair as unknown[];
+      const [id, choice, wording] = pair as unknown[];
       const question = typeof id === "string" ? questions.get(id) : undefined;
-      if (question && (choice === null || typeof choice === "number")) {
+      if (question && (!strictly || wording === wordingOf(question)) && (choice === null || typeof choice === "number")) {
         this.given.set(question.id, this.judge(question, choice));
         taken++;
       }
@@ -125,6 +130,8 @@ export class Answers {
     }
   }
 }
+
+const kept = ({ question, choice }: Answer): [string, Choice, string] => [question.id, choice, wordingOf(question)];
 
 /** The browser's storage, or null where it is forbidden. */
 export function browserStorage(): Storage | null {

@@ -65,7 +65,6 @@ export interface MapInfo {
   title: string;
   documents: number;
   model: string;
-  created: string;
   quality: Quality;
   question_region: Box | null;
   levels: Region[][];

@@ -227,7 +227,7 @@ export class QuizCard {
 
   private showTally(): void {
     const { count, right } = this.answers;
-    const asked = Math.min(count + (this.answer ? 0 : 1), this.total);
+    const asked = Math.min(count + (this.answer || !this.question ? 0 : 1), this.total);
     this.tally.textContent = say("quiz.tally", { asked, all: this.total });
     this.bar.style.setProperty("--done", String(count / Math.max(this.total, 1)));
     this.bar.setAttribute("aria-valuenow", String(count));

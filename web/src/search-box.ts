@@ -49,6 +49,10 @@ export class SearchBox {
     input.addEventListener("blur", () => this.open(false));
     // The list must not take the focus from the field, or the blur would close it before the click.
     list.addEventListener("pointerdown", (event) => event.preventDefault());
+    byId("search-clear").addEventListener("click", () => {
+      this.clear();
+      input.focus();
+    });
     input.disabled = false;
   }
 
@@ -142,12 +146,13 @@ export class SearchBox {
 
   private escape(event: KeyboardEvent): void {
     event.preventDefault();
-    if (this.input.value) {
-      this.input.value = "";
-      this.refresh();
-    } else {
-      this.events.leave();
-    }
+    if (this.input.value) this.clear();
+    else this.events.leave();
+  }
+
+  private clear(): void {
+    this.input.value = "";
+    this.refresh();
   }
 
   private mark(): void {

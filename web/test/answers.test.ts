@@ -71,7 +71,12 @@ describe("the answers", () => {
     expect(answers.count).toBe(1);
   });
 
-  it("belong to one build of one map", () => {
-    expect(storageKey({ title: "A", created: "1" })).not.toBe(storageKey({ title: "A", created: "2" }));
+  it("belong to one map, and to questions that are still asked in the same words", () => {
+    expect(storageKey({ title: "A" })).not.toBe(storageKey({ title: "B" }));
+    const storage = memory();
+    const before = new Answers(questions, "k", storage);
+    for (const one of questions) before.give(one, 2);
+    const later = [question("q0"), question("q1", 2), { ...question("q2"), question: "Another?" }];
+    expect(new Answers(later, "k", storage).pairs()).toEqual([["q1", 2]]);
   });
 });

@@ -47,7 +47,7 @@ class RayWorkers:
         *,
         patience: Patience = Patience(),
         progress: Progress = SILENT,
-        watch: Callable[[list[dict[str, Any]]], None] = lambda workers: None,
+        watch: Callable[[list[dict[str, Any]]], None] | None = None,
     ) -> None:
         self._address, self._job, self._patience, self._progress = address, job, patience, progress
         self._watcher = watch
@@ -157,7 +157,8 @@ class RayWorkers:
             for slot in slots(node, self._job):
                 if slot not in self._taken and time.monotonic() >= self._rests.get(slot, 0):
                     self._start(slot)
-        self._watcher(self._states(schedule))
+        if self._watcher is not None:
+            self._watcher(self._states(schedule))
 
     def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
         """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""

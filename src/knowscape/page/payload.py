@@ -66,7 +66,7 @@ def write_payload(  # noqa: PLR0913 - each is one column or file of the page
 ) -> None:
     """Write map.json, points.bin, titles.json, texts/, fields/ and questions.json into `folder`.
 
-    `head` holds title, model, created, quality, question_region and the quiz's model; `coordinates` are float32[n, 2]
+    `head` holds title, model, quality, question_region and the quiz's model; `coordinates` are float32[n, 2]
     in [0, 1]; there are `places` where there are questions.
     """
     (folder / "texts").mkdir(parents=True)

@@ -18,7 +18,7 @@ from knowscape.page.guard import HEAD, LOCAL, Access
 from knowscape.page.limits import Limits
 from knowscape.page.patience import patient
 
-__all__ = ["access_for", "create_app", "listen", "make_server", "serve"]
+__all__ = ["access_for", "listen", "make_server", "serve"]
 
 _LOCALHOST, _EVERYWHERE = "127.0.0.1", ("0.0.0.0", "::")
 _PORTS_TRIED = 20
