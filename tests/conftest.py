@@ -1,6 +1,7 @@
 """Worlds that several tests share: the sample atlas, built once by the command that users type."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # The time that one example takes is the machine's affair.
 settings.register_profile("knowscape", deadline=None)
 settings.load_profile("knowscape")
+# What runs in the background may have been told to ignore it, and its children would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Each test computes its own vectors; those of the cache's own tests have a cache of their own.
 os.environ["KNOWSCAPE_CACHE_GB"] = "0"
 

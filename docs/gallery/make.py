@@ -172,6 +172,7 @@ def time(visit: Visit) -> Visitor:
     page.focus("#time-to")
     for _ in range(400):
         if int(page.inner_text("#time-high")) <= 1900:
+            page.evaluate("document.activeElement.blur()")
             return visitor
         visitor.press("ArrowLeft")
     raise AssertionError("the time slider did not reach 1900")
@@ -252,6 +253,7 @@ def take_ways(atlas: knowscape.Atlas, folder: Path, browser: Any) -> None:
         with visits(browser, address) as visit:
             visitor = visit(**WINDOW, color_scheme="light", reduced_motion="reduce")
             choose_colour(visitor, "topic")
+            visitor.page.evaluate("document.activeElement.blur()")
             keep(settled(visitor), WAYS / "folder.png")
         server.shutdown()
 

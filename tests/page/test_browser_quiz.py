@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import PHONE, Visit, Visitor, needs_chromium, served, sign_of
+from visitor import PHONE, Visit, Visitor, needs_chromium, served, sign_of, wait
 
 pytestmark = needs_chromium
 
@@ -107,6 +107,17 @@ def test_a_first_visitor_is_told_in_three_steps_how_the_map_is_read_and_never_ag
     assert page.inner_text("#tour-name") == seen[0]
     visitor.press("Escape")
     assert not page.is_visible("#tour")
+
+
+@pytest.mark.parametrize("size", [{"width": 1000, "height": 520}, PHONE["viewport"]], ids=["low", "phone"])
+def test_in_a_small_window_the_steps_wait_while_something_is_open(visit: Visit, size: dict[str, int]) -> None:
+    page = visit(first=True, reduced_motion="reduce", viewport=size).page
+    page.fill("#search", "Volcano")
+    page.press("#search", "Enter")
+    wait(lambda: page.is_visible("#article"))
+    assert not page.is_visible("#tour")
+    page.press("#article", "Escape")
+    wait(lambda: page.is_visible("#tour"))
 
 
 def test_the_steps_can_be_skipped_at_the_first(visit: Visit) -> None:

@@ -80,10 +80,20 @@ def test_an_executed_notebook_shows_the_map_and_hears_what_is_chosen(
         frame = page.query_selector("iframe").content_frame()
         wait(lambda: frame.evaluate("window.knowscape?.state().ready"))
         assert page.query_selector("iframe").bounding_box()["height"] == 480
+        assert not frame.is_visible("#tour"), "it could not be remembered that it was seen"
         frame.fill("#search", open_atlas(sample_atlas).corpus.titles[7])
         frame.press("#search", "Enter")
         wait(lambda: page.evaluate("window.sent.at(-1)") == [7])
         frame.press("#article", "Escape")
+        wait(lambda: page.evaluate("window.sent.at(-1)") == [])
+        frame.press("#map", "r")
+        wait(lambda: len(page.evaluate("window.sent.at(-1)")) > 1)
+        assert page.evaluate("window.sent.at(-1)") == frame.evaluate("window.knowscape.state().selected")
+        frame.click("#selection-rows button")
+        wait(lambda: frame.evaluate("window.knowscape.state().article") is not None)
+        assert page.evaluate("window.sent.at(-1)") == frame.evaluate("window.knowscape.state().selected")
+        frame.press("#article", "Escape")
+        frame.press("#map", "Escape")
         wait(lambda: page.evaluate("window.sent.at(-1)") == [])
         for reach in ("parent.document.title", "localStorage.length", "document.cookie"):
             with pytest.raises(Exception, match="SecurityError"):

@@ -1,8 +1,9 @@
 /** The reader's answers, kept in this browser for this map. */
 
-import { signOf } from "./fragment";
 import type { Response } from "./knowledge";
 import type { MapInfo, Question } from "./payload";
+import { signOf } from "./sign";
+import type { Storage } from "./storage";
 
 /** The chosen option, or null for "I don't know". */
 export type Choice = number | null;
@@ -14,12 +15,6 @@ export interface Answer {
   question: Question;
   choice: Choice;
   right: boolean;
-}
-
-interface Storage {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-  removeItem(key: string): void;
 }
 
 /** A map that is made anew has the answers to the questions that it still asks. */
@@ -132,12 +127,3 @@ export class Answers {
 }
 
 const kept = ({ question, choice }: Answer): [string, Choice, string] => [question.id, choice, wordingOf(question)];
-
-/** The browser's storage, or null where it is forbidden. */
-export function browserStorage(): Storage | null {
-  try {
-    return window.localStorage;
-  } catch {
-    return null;
-  }
-}

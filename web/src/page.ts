@@ -1,6 +1,6 @@
 /** What the parts of the page tell each other. */
 
-import { browserStorage, type Answers } from "./answers";
+import type { Answers } from "./answers";
 import { Api, type Placement } from "./api";
 import { ArticlePanel, placeOf, type Library } from "./article";
 import { readPalette } from "./colour";
@@ -25,6 +25,7 @@ import { TitleSearch } from "./search";
 import { SearchBox } from "./search-box";
 import { openAnswers } from "./shared";
 import { Shown } from "./shown";
+import { browserStorage } from "./storage";
 import { Survey } from "./survey";
 import { SurveyPanel } from "./survey-panel";
 import { TableView } from "./table";
@@ -154,6 +155,7 @@ export class Page {
         panel.close();
         this.surveyPanel?.hide();
       },
+      selected: (members) => this.tellChosen(members),
     });
   }
 
@@ -290,10 +292,16 @@ export class Page {
     this.reading.selection.show(false);
     this.view.mark({ chosen: place, kin: null });
     this.panel.open(index, true);
-    tellNotebook([index]);
+    this.tellChosen();
     this.view.measure();
     if (fly) this.view.flyTo(place);
     this.reading.arrive();
+  }
+
+  /** A notebook hears what is selected and, where nothing is, which article is open. */
+  private tellChosen(members = this.reading.selection.members): void {
+    const { index } = this.panel;
+    tellNotebook(members.length > 0 || index === null ? [...members] : [index]);
   }
 
   private showKin(index: number, kin: readonly Kin[]): void {
@@ -303,7 +311,7 @@ export class Page {
   }
 
   private articleClosed(index: number): void {
-    tellNotebook([]);
+    this.tellChosen();
     const { selection } = this.reading;
     this.reading.arrive();
     this.view.mark({ chosen: null, kin: null });

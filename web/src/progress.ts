@@ -1,7 +1,7 @@
 /** Answers outside of this browser: as a short code in a link, and as a file. */
 
 import type { Pair } from "./answers";
-import { signOf } from "./fragment";
+import { signOf } from "./sign";
 import type { Question } from "./payload";
 import { say } from "./words";
 

@@ -6,7 +6,7 @@ import { readPalette } from "./colour";
 import { byId } from "./dom";
 import { Drawing, type Tool } from "./drawing";
 import { coloursOf } from "./dye";
-import { signOf, type Standing } from "./fragment";
+import type { Standing } from "./fragment";
 import { startLanguageMenu } from "./language-menu";
 import { Link } from "./link";
 import type { MapView } from "./map-view";
@@ -19,6 +19,7 @@ import { articlesInside, type Outline } from "./selecting";
 import { Selection } from "./selection";
 import { copyLink, linkWith } from "./share";
 import type { Shown } from "./shown";
+import { signOf } from "./sign";
 import { chosenTheme, visitTheme } from "./theme";
 import { TimeCard } from "./time-card";
 import { Trail } from "./trail";
@@ -31,6 +32,7 @@ export interface Host {
   closeArticle(): void;
   /** Another sheet makes way for the selection. */
   makeWay(): void;
+  selected(members: Uint32Array): void;
 }
 
 export class Reading {
@@ -70,7 +72,10 @@ export class Reading {
       failed: (words) => (byId("reading-status").textContent = words),
     });
     this.selection = new Selection(library, regions, {
-      changed: () => this.dress(),
+      changed: () => {
+        this.dress();
+        this.host.selected(this.selection.members);
+      },
       open: (index) => this.host.open(index),
       closed: () => {
         this.arrive();

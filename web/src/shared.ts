@@ -1,10 +1,11 @@
 /** Whose answers the page shows: this browser's, or those that came with a link. */
 
-import { Answers, browserStorage, storageKey } from "./answers";
+import { Answers, storageKey } from "./answers";
 import { byId } from "./dom";
 import { fromFragment } from "./fragment";
 import type { MapInfo, Question } from "./payload";
 import { fromCode, ProgressError } from "./progress";
+import { browserStorage } from "./storage";
 
 /** Open the answers; those of a link are kept only when the reader says so. */
 export function openAnswers(map: MapInfo, questions: readonly Question[]): Answers {

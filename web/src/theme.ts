@@ -1,6 +1,6 @@
 /** Light or dark: the system's choice until the reader makes another. */
 
-import { browserStorage } from "./answers";
+import { browserStorage } from "./storage";
 import { byId } from "./dom";
 
 type Theme = "light" | "dark";

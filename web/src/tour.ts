@@ -1,4 +1,7 @@
-/** Three steps that tell a first visitor what the page is; once gone through or skipped they wait behind a button. */
+/**
+ * Three steps that tell a first visitor what the page is; once gone through or skipped they wait behind a button, and
+ * from the start where nothing could remember that.
+ */
 
 import { byId } from "./dom";
 import { say } from "./words";
@@ -52,8 +55,9 @@ export class Tour {
   }
 
   private seen(): boolean {
+    if (!this.storage) return true;
     try {
-      return this.storage?.getItem(KEY) != null;
+      return this.storage.getItem(KEY) !== null;
     } catch {
       return false;
     }

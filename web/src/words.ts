@@ -5,7 +5,7 @@
  * `Intl.PluralRules` names, chosen by `count`, or as an ordinal by `nth`.
  */
 
-import { browserStorage } from "./answers";
+import { browserStorage } from "./storage";
 import english from "./languages/en.json";
 
 type Text = string | Partial<Record<Intl.LDMLPluralRule, string>>;

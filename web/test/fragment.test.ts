@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fromFragment, signOf, toFragment, type Standing } from "../src/fragment";
+import { fromFragment, toFragment, type Standing } from "../src/fragment";
+import { signOf } from "../src/sign";
 
 const all: Standing = {
   at: { x: 0.41231, y: -0.1, span: 0.25 },

@@ -13,7 +13,7 @@ __all__ = ["show_page"]
 def show_page(page: str, ids: Sequence[str], *, height: int) -> Any:
     """Return a widget that shows a page that is one file; `ids` are those of its articles, by row.
 
-    `selected`, a list of ids, follows what the reader chooses and can be observed.
+    `selected`, a list of ids, can be observed: those that the reader has selected, or else the open one.
     """
     return _widget_class()(page, list(ids), height)
 
@@ -27,7 +27,7 @@ def _widget_class() -> Any:
         raise MissingExtraError("A map in a notebook", "notebook") from error
 
     class MapWidget(anywidget.AnyWidget):
-        """A map; `rows` are those of the articles that the reader has chosen, `selected` their ids."""
+        """A map; `rows` are those of the articles that the reader has selected or opened, `selected` their ids."""
 
         _esm = Path(__file__).with_name("widget.js")
         page = traitlets.Unicode().tag(sync=True)
