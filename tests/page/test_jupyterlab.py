@@ -65,6 +65,7 @@ def choose_the_volcano(address: str, atlas: Path) -> None:
         said = page.locator(".jp-OutputArea-output pre").last
         wait(lambda: said.inner_text(timeout=60_000).strip() == str([corpus.ids[row]]), seconds=60)
         if PICTURES:
+            page.get_by_role("button", name="No", exact=True).click()  # to news
             page.locator(".jp-Notebook .jp-Cell").first.scroll_into_view_if_needed()
             time.sleep(2)
             page.screenshot(path=Path(PICTURES) / "notebook.png")

@@ -61,7 +61,8 @@ def _answers(schema: str, *refusals: str) -> _Schema:
 
 _TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
 # Anything but spaces.
-_WORDS = {"type": "string", "pattern": r"\S"}
+# Four separators and NEL are white space to Python, and none to the patterns of JSON Schema.
+_WORDS = {"type": "string", "pattern": r"[^\s\x1c-\x1f\x85]"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 _RANK = {"type": "integer", "minimum": 1}
 _ROW = {"type": "integer", "minimum": 0, "description": "The number of the article among the page's points."}
