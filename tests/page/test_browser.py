@@ -277,6 +277,21 @@ def at_rest(visitor: Visitor) -> bool:
     return bool(visitor.state["view"] == before)
 
 
+def test_the_whole_map_is_fitted_to_a_window_that_changes_unless_the_reader_has_moved(visit: Visit) -> None:
+    visitor = visit(**SMALL)
+    page, before = visitor.page, visitor.state["view"]["scale"]
+    page.set_viewport_size({"width": 700, "height": 560})
+    wait(lambda: visitor.state["view"]["scale"] < 0.8 * before)
+    page.set_viewport_size(SMALL["viewport"])
+    wait(lambda: abs(visitor.state["view"]["scale"] / before - 1) < 0.1)  # the tools have grown meanwhile
+    visitor.press("+")
+    wait(lambda: at_rest(visitor))
+    moved = visitor.state["view"]["scale"]
+    page.set_viewport_size({"width": 700, "height": 560})
+    wait(lambda: visitor.state["view"]["width"] == 700)
+    assert visitor.state["view"]["scale"] == moved > 1.2 * before
+
+
 def test_zooming_changes_the_view_and_the_labels_and_hovering_shows_a_title(visit: Visit) -> None:
     visitor = visit()
     page, first = visitor.page, visitor.state

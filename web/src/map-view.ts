@@ -2,6 +2,7 @@
 
 import { Camera, flight, type Insets, type Look } from "./camera";
 import { CanvasPainter } from "./canvas2d";
+import { clearOf } from "./clearance";
 import type { Palette } from "./colour";
 import { afterFrame, byId, element, inSlices, reach, reducedMotion, whenIdle } from "./dom";
 import type { Field } from "./field";
@@ -67,6 +68,10 @@ export class MapView {
   private readonly watchers = new Set<(palette: Palette) => void>();
   private travel: Tick | null = null;
   private goal = this.camera.look();
+  /** The look that was asked for last, until cards or window change. */
+  private whole: { box: Box; look: Look } | null = null;
+  /** What was shown whole last, and by which look. */
+  private fitted: { box: Box; look: Look } | null = null;
   private covered: Rect[] = [];
   /** How far an article, or a card in its place, reaches into a wide window from the left. */
   private beside = 0;
@@ -185,7 +190,8 @@ export class MapView {
 
   /** The look that shows a box between the cards. */
   lookAt(box: Box): Look {
-    return this.camera.fit(box, this.fitInsets());
+    if (this.whole?.box !== box) this.whole = { box, look: this.camera.fit(box, this.fitInsets(box)) };
+    return this.whole.look;
   }
 
   /** Zoom in one smooth step, about a screen point or the middle of the free part. */
@@ -201,7 +207,14 @@ export class MapView {
   }
 
   fit(box: Box, glide = true): void {
-    this.travelTo(this.lookAt(box), glide ? FLIGHT_MS : 0);
+    this.fitted = { box, look: this.lookAt(box) };
+    this.travelTo(this.fitted.look, glide ? FLIGHT_MS : 0);
+  }
+
+  /** Fit a box again, between cards or in a window that have changed, unless the reader has moved on from it. */
+  refit(glide = true): void {
+    if (!this.fitted || !isSame(this.destination(), this.fitted.look)) return;
+    if (!isSame(this.lookAt(this.fitted.box), this.fitted.look)) this.fit(this.fitted.box, glide);
   }
 
   /** Bring a place into the free part of the window if it is not there: by a small move, or by showing all. */
@@ -243,6 +256,7 @@ export class MapView {
     const sheet = document.querySelector<HTMLElement>(".sheet:not([hidden])");
     const box = sheet && frame.width > WIDE ? sheet.getBoundingClientRect() : null;
     this.beside = box ? (mirrored() ? frame.right - box.left : box.right - frame.left) : 0;
+    this.whole = null;
     this.frames.request();
   }
 
@@ -252,8 +266,9 @@ export class MapView {
     // In a language from right to left the cards stand on the other sides.
     const flip = mirrored();
     const covered = flip ? this.covered.map((card) => ({ ...card, x0: width - card.x1, x1: width - card.x0 })) : this.covered;
-    for (const { x0, x1 } of covered) {
-      if (x0 >= width * 0.45 && x1 - x0 > 200) insets.right = Math.max(insets.right, width - x0);
+    for (const { x0, y0, x1, y1 } of covered) {
+      const panel = x1 - x0 > 200 && y1 - y0 > height * 0.3;
+      if (x0 >= width * 0.45 && panel) insets.right = Math.max(insets.right, width - x0);
     }
     // What spans the rest is a header or a sheet; smaller cards stand in the corners, where there is mostly sea.
     for (const { x0, y0, x1, y1 } of covered) {
@@ -264,18 +279,15 @@ export class MapView {
     return flip ? { ...insets, left: insets.right, right: insets.left } : insets;
   }
 
-  /** A little air around, and on a wide window part of the left cards' width: the corners of a map are mostly sea. */
-  private fitInsets(): Insets {
+  /** A little air around, and in a wide window as much of the width of the cards in the corners as the map needs. */
+  private fitInsets(box: Box): Insets {
     const { top, right, bottom, left } = this.insets();
-    const wide = this.camera.width > WIDE;
-    return wide
-      ? {
-          top: top + 36,
-          right: right + 36,
-          bottom: bottom + 36,
-          left: Math.max(left, Math.min(this.camera.width * 0.14, 230)),
-        }
-      : { top: top + 14, right: 14, bottom: bottom + 14, left: 14 };
+    const { width } = this.camera;
+    if (width <= WIDE) return { top: top + 14, right: 14, bottom: bottom + 14, left: 14 };
+    const least = Math.max(left, Math.min(width * 0.14, 230));
+    return clearOf(this.covered, this.points, box, this.camera, {
+      top: top + 36, right: right + 36, bottom: bottom + 36, left: least,
+    });
   }
 
   private travelTo(look: Look, took: number): void {
@@ -359,6 +371,7 @@ export class MapView {
     this.painter.resize(clientWidth, clientHeight, ratio);
     this.markers.resize(clientWidth, clientHeight, ratio);
     this.measure();
+    this.refit(false);
   }
 
   private draw(now: number, moving: boolean): void {
@@ -395,6 +408,8 @@ export function openPainter(): Painter {
   const canvas = byId<HTMLCanvasElement>("map-ground");
   return WebglPainter.create(canvas) ?? new CanvasPainter(canvas);
 }
+
+const isSame = (a: Look, b: Look): boolean => a.x === b.x && a.y === b.y && a.scale === b.scale;
 
 const mirrored = (): boolean => document.documentElement.dir === "rtl";
 

@@ -62,7 +62,10 @@ export class Reading {
     this.trail = new Trail(view, regions, picker, wholeScale, (region) => this.fly(region));
     new Minimap(points, view, wholeScale);
     this.colouring = new Colouring(map, points, regions, {
-      changed: () => this.filter(),
+      changed: () => {
+        this.filter();
+        this.view.refit();
+      },
       chosen: () => this.arrive(),
     });
     this.time = new TimeCard(map, {

@@ -58,10 +58,14 @@ def compress(
         return
     found = made.to_json()
     names = list(found["choices"][0]["quality"])
-    heads = ["", *(f"{name}{part}" for name in names for part in ("", ", to float32"))]
     table(
-        [*heads, "bytes each", "predicted", "in memory", "full vectors", "median ms", "p99 ms"],
-        [_row(choice, names) for choice in found["choices"]],
+        ["", *(head for name in names for head in (name, "to float32"))],
+        [_quality(choice, names) for choice in found["choices"]],
+    )
+    sys.stdout.write("\n")
+    table(
+        ["", "bytes each", "in memory", "predicted", "full vectors", "median ms", "p99 ms"],
+        [_cost(choice) for choice in found["choices"]],
     )
     sys.stdout.writelines(f"{line}\n" for line in made.lines())
     if plot is not None:
@@ -79,12 +83,18 @@ def _apply(place: Path, to: str, where: str | None, *, json: bool) -> None:
     show({"atlas": str(place), "compression": found.about["own"]["compression"]}, as_json=json)
 
 
-def _row(choice: dict[str, Any], names: list[str]) -> list[str]:
-    figures = [_figure(choice[of][name], sign) for name in names for of, sign in (("quality", ""), ("difference", "+"))]
-    sizes = [f"{choice[name]:,}" for name in ("bytes_per_vector", "predicted", "bytes", "full")]
-    return [choice["compression"], *figures, *sizes, *(f"{choice[name]:.2f}" for name in ("median_ms", "p99_ms"))]
+def _quality(choice: dict[str, Any], names: list[str]) -> list[str]:
+    """Return each measure, and what is lost or won with its interval."""
+    cells = [choice["compression"]]
+    for name in names:
+        value, low, high = (f"{choice['difference'][name][part]:+.3f}" for part in ("value", "low", "high"))
+        cells += [f"{choice['quality'][name]['value']:.3f}", f"{value} [{low}, {high}]"]
+    return cells
 
 
-def _figure(figure: dict[str, float], sign: str) -> str:
-    value, low, high = (f"{figure[name]:{sign}.4f}" for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+def _cost(choice: dict[str, Any]) -> list[str]:
+    from knowscape.search.compression_plan import size
+
+    sizes = [size(choice[name]) for name in ("bytes", "predicted", "full")]
+    times = [f"{choice[name]:.2f}" for name in ("median_ms", "p99_ms")]
+    return [choice["compression"], f"{choice['bytes_per_vector']:,}", *sizes, *times]

@@ -13,7 +13,7 @@ from knowscape.search.compressed import Compressed, compress
 from knowscape.search.compression import Compression
 from knowscape.significance import Figure, mean_figures
 
-__all__ = ["DEPTH", "OVERLAP", "TOLERANCES", "Asked", "Measured", "Plan", "measure"]
+__all__ = ["DEPTH", "OVERLAP", "TOLERANCES", "Asked", "Measured", "Plan", "measure", "size"]
 
 Floats = NDArray[np.float32]
 # A figure for each query, float64[q], of the rows int64[q, 10] that were found, best first.
@@ -102,8 +102,8 @@ class Plan:
 
     def _said(self, choice: Measured) -> str:
         share = self.choices[0].bytes / max(1, choice.bytes)
-        beside = f", and {_size(choice.full)} of full vectors on a disk" if choice.full else ""
-        return f"{choice.compression}, {_size(choice.bytes)} in memory, 1/{share:.1f} of float32{beside}"
+        beside = f", and {size(choice.full)} of full vectors on a disk" if choice.full else ""
+        return f"{choice.compression}, {size(choice.bytes)} in memory, 1/{share:.1f} of float32{beside}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -164,7 +164,8 @@ def measure(
     )
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Return a count of bytes in words."""
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
