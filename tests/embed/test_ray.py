@@ -134,12 +134,19 @@ def test_a_second_run_has_the_workers_of_the_first(cluster: Any, tmp_path: Path)
 
 def test_killed_workers_are_replaced_and_only_their_slices_computed_again(cluster: Any, tmp_path: Path) -> None:
     store, load, notes, killed = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.2), Notes(), set[int]()
+    hold = tmp_path / "seen" / "hold"
 
     def kill() -> bool:
-        said = load.said()
-        if len(said) >= 5 * (len(killed) + 1) and said[-1][0] not in killed:
-            killed.add(said[-1][0])
-            os.kill(said[-1][0], signal.SIGKILL)
+        if len(load.said()) < 5 * (len(killed) + 1):
+            return False
+        # While no slice ends, all that ended before has come home: a kill costs the slice that it meets.
+        hold.touch()
+        time.sleep(0.6)
+        worker = load.said()[-1][0]
+        if worker not in killed:
+            killed.add(worker)
+            os.kill(worker, signal.SIGKILL)
+        hold.unlink()
         return len(killed) == 2
 
     thread = during(kill)
