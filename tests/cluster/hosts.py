@@ -82,9 +82,14 @@ def network(folder: Path, count: int) -> Iterator[Network]:
         for daemon in daemons:
             daemon.terminate()
             daemon.wait(10)
-        for host in made.hosts:
-            subprocess.run([IP, "netns", "delete", host.name], stderr=subprocess.DEVNULL)
-        subprocess.run([IP, "link", "delete", bridge], stderr=subprocess.DEVNULL)
+        # The kernel removes what is in a namespace some time after it, and the next network has the same names.
+        for kind, names in (
+            ("link", [f"{bridge}v{number}" for number in range(count)]),
+            ("netns", [host.name for host in made.hosts]),
+            ("link", [bridge]),
+        ):
+            for name in names:
+                subprocess.run([IP, kind, "delete", name], stderr=subprocess.DEVNULL)
 
 
 def _wire(host: Namespace, bridge: str, number: int) -> None:
