@@ -136,8 +136,10 @@ def test_a_picture_shows_the_whole_map_with_what_the_reader_knows(visit: Visit, 
     for number in range(2):
         if not visitor.page.is_visible("#survey"):
             visitor.page.click("#survey-open")
+        view = visitor.state["view"]
         with visitor.page.expect_download() as download:
             visitor.page.click("#survey-picture")
+        assert visitor.state["view"] == view, "the map itself stays where it is"
         assert download.value.suggested_filename == "map.png"
         download.value.save_as(tmp_path / f"{number}.png")
         with Image.open(tmp_path / f"{number}.png") as image:

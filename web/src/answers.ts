@@ -3,7 +3,6 @@
 import type { Response } from "./knowledge";
 import type { MapInfo, Question } from "./payload";
 import { signOf } from "./sign";
-import type { Storage } from "./storage";
 
 /** The chosen option, or null for "I don't know". */
 export type Choice = number | null;
@@ -23,13 +22,15 @@ export const storageKey = (map: Pick<MapInfo, "title">): string => `knowscape:an
 /** What tells a question from one that took its id later. */
 const wordingOf = ({ question, options }: Question): string => signOf([question, ...options]);
 
+type Memory = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+
 export class Answers {
   private readonly given = new Map<string, Answer>();
 
   constructor(
     private readonly questions: readonly Question[],
     private readonly key: string,
-    private readonly storage: Storage | null,
+    private readonly storage: Memory | null,
   ) {
     this.read(this.stored(), true);
   }
@@ -116,7 +117,7 @@ export class Answers {
   }
 
   /** A full, forbidden or damaged storage costs the memory of the answers, not the quiz. */
-  private attempt(use: (storage: Storage) => void): void {
+  private attempt(use: (storage: Memory) => void): void {
     if (!this.storage) return;
     try {
       use(this.storage);

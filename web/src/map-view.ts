@@ -103,7 +103,10 @@ export class MapView {
       stop: () => (this.travel = null),
       animate: (tick) => this.frames.animate(tick),
     });
-    new ResizeObserver(() => this.resize()).observe(this.node);
+    new ResizeObserver(() => {
+      this.resize();
+      this.refit(false);
+    }).observe(this.node);
     this.resize();
   }
 
@@ -371,7 +374,6 @@ export class MapView {
     this.painter.resize(clientWidth, clientHeight, ratio);
     this.markers.resize(clientWidth, clientHeight, ratio);
     this.measure();
-    this.refit(false);
   }
 
   private draw(now: number, moving: boolean): void {

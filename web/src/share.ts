@@ -18,7 +18,7 @@ export async function copyLink(link: string, status: HTMLElement, done: string):
     await navigator.clipboard.writeText(link);
     status.textContent = done;
   } catch {
-    const field = element("input", { attributes: { class: "link-field", type: "text", readonly: "", "aria-label": say("share.link") } });
+    const field = element("input", { class: "link-field", attributes: { type: "text", readonly: "", "aria-label": say("share.link") } });
     field.value = link;
     status.replaceChildren(say("share.by-hand"), field);
     field.select();
