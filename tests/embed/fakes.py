@@ -1,6 +1,7 @@
 """A fake encoder, for tests of what is asked of an encoder and when."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,16 +49,15 @@ class Watched:
     """Loads encoders for a cluster that take `seconds` for a slice and note in `folder` who computed which first text.
 
     No slice ends while there is a file `hold` in it.  The first of them that loads is the `first` one: wrong, say.
+    For each number in `deaths` one worker is killed in the midst of a slice, once so many slices have begun.
     """
 
-    def __init__(self, folder: Path, seconds: float = 0.1, first: str = "") -> None:
-        self._folder, self._seconds, self._first = folder, seconds, first
+    def __init__(self, folder: Path, seconds: float = 0.1, first: str = "", deaths: tuple[int, ...] = ()) -> None:
+        self._folder, self._seconds, self._first, self._deaths = folder, seconds, first, deaths
         folder.mkdir(exist_ok=True)
 
     def __call__(self, threads: int) -> CountingEncoder:
-        try:
-            (self._folder / "first").open("x").close()
-        except FileExistsError:
+        if not self._first_to("first"):
             return CountingEncoder(self._note)
         if self._first == "refuses":
             raise KnowscapeError("the model has another fingerprint")
@@ -74,8 +74,22 @@ class Watched:
             with (self._folder / "said").open("a", encoding="ascii") as file:
                 file.write(f"{os.getpid()} {texts[0]}\n")
             time.sleep(self._seconds)
+            self._die()
             while (self._folder / "hold").exists():
                 time.sleep(0.02)
+
+    def _die(self) -> None:
+        begun = len(self.said())
+        for number in self._deaths:
+            if begun >= number and self._first_to(f"death {number}"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def _first_to(self, name: str) -> bool:
+        try:
+            (self._folder / name).open("x").close()
+        except FileExistsError:
+            return False
+        return True
 
     def _spoil(self, texts: list[str], vectors: NDArray[np.float32]) -> None:
         self._note(texts, vectors)
