@@ -1,7 +1,5 @@
 """On a real Ray of two nodes with an S3 beside it: workers store parts, the driver names them, some are killed."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from typing import Any
 
 import pytest
 from fakes import SPEC, CountingEncoder, Watched
-from nodes import IMPATIENT, RAY_MARKS, ROWS, TEXTS, two_nodes
+from nodes import RAY_MARKS, ROWS, TEXTS, two_nodes
 
 from faults.drill import make_corpus, make_model, rows
 from knowscape.embed.places import Job
@@ -59,8 +57,7 @@ def cluster(server: ObjectServer, patch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def run(address: str, url: str, load: Watched) -> Embedded:
     job = Job(load, CountingEncoder, shelf=Shelf(url))
-    workers = RayWorkers(address, job, patience=IMPATIENT)
-    with closing(workers) as executor:
+    with closing(RayWorkers(address, job)) as executor:
         these, commits = Texts(TEXTS, TEXTS, DIGESTS), Commits(seconds=0.2, slice_rows=ROWS)
         return embed(these, spec=SPEC, executor=executor, store=VectorStore(atlas_path(url)), commits=commits)
 
@@ -98,19 +95,11 @@ def test_the_command_on_a_cluster_makes_the_atlas_of_a_local_one(
 
 
 def test_workers_store_the_parts_and_a_killed_one_costs_a_slice(cluster: Any, tmp_path: Path) -> None:
-    url, load = "s3://maps/killed", Watched(tmp_path / "seen", 0.2)
-
-    def kill() -> None:
-        until(lambda: len(load.said()) >= 5)
-        os.kill(load.said()[-1][0], signal.SIGKILL)
-
-    thread = Thread(target=kill)
-    thread.start()
+    url, load = "s3://maps/killed", Watched(tmp_path / "seen", 0.4, deaths=(5,))
     assert run(cluster.address, url, load) == Embedded(len(TEXTS), 0, {})
-    thread.join()
     store = assert_whole(url)
     assert {part.rows for part in store.parts.parts()} == {ROWS}
-    assert len([first for first, times in Counter(first for _, first in load.said()).items() if times > 1]) <= 1
+    assert sorted(Counter(first for _, first in load.said()).values()) == [1] * (len(TEXTS) // ROWS - 1) + [2]
 
 
 DRIVER = """
