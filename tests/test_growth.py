@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from dataclasses import fields
@@ -19,7 +20,8 @@ from knowscape.comparison import compare
 from knowscape.corpus.document import Corpus, Document
 from knowscape.corpus.readers import read_corpus
 from knowscape.corpus.sample import sample_articles_path, sample_questions_path
-from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.load import start_encoder
+from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import UsageError
 from knowscape.growth import add
 from knowscape.maps.knowledge_map import KnowledgeMap
@@ -195,6 +197,22 @@ def test_the_command_places_and_refuses(knowscape: Run, sample_atlas: Path) -> N
     done = knowscape("place", sample_atlas, "xqzv bnkw plomf")
     assert done.returncode == 1
     assert "not placed: nothing on the map is near it in meaning" in done.stderr
+
+
+def test_placing_and_searching_use_one_copy_of_the_model(
+    sample_atlas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    atlas, started = package.open(shutil.copytree(sample_atlas, tmp_path / "copy")), list[EncoderSpec]()
+    atlas.index()
+
+    def start(spec: EncoderSpec, folder: Path) -> Encoder:
+        started.append(spec)
+        return start_encoder(spec, folder)
+
+    monkeypatch.setattr("knowscape.indexing.start_encoder", start)
+    assert atlas.place("A volcano erupts lava.").neighbours[0].title == "Volcano"
+    assert atlas.search("volcano", 1)[0].title == "Volcano"
+    assert len(started) == 1
 
 
 def test_a_text_without_words_is_refused(sample: Atlas) -> None:

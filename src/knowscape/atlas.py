@@ -1,10 +1,12 @@
 """An atlas opened by its path: the corpus, the vectors, the map, and whether they are whole."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import asdict, replace
+from functools import cached_property, partial
 from pathlib import Path
+from threading import RLock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +14,10 @@ from numpy.typing import NDArray
 
 from knowscape.check import check_atlas
 from knowscape.corpus.document import Corpus
-from knowscape.encoders.load import find_again, load_encoder
+from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import Fault, UsageError
 from knowscape.files import sha256_text
-from knowscape.indexing import IndexOptions, indexed_model, open_index, update_index
+from knowscape.indexing import IndexOptions, encoder_of, indexed_model, open_index, update_index
 from knowscape.maps.knowledge_map import KnowledgeMap, axes
 from knowscape.maps.neighbours import NeighbourGraph
 from knowscape.placement import Placement, Placer
@@ -43,6 +45,8 @@ class Atlas:
         self.folder = folder
         self._placers: dict[str, Placer] = {}
         self._searcher: EmbeddedIndex | None = None
+        self._encoders = WeakValueDictionary[str, Encoder]()  # by fingerprint
+        self._loading = RLock()
 
     def __repr__(self) -> str:
         return f"Atlas({str(self.folder.path)!r})"
@@ -85,15 +89,19 @@ class Atlas:
         """Return float32[n, dimension], a row for each of `documents(model)`."""
         return self.folder.vectors(*self.model(model)).read(self.documents(model).text_digests)
 
+    def spec(self, model: str | None = None) -> EncoderSpec:
+        """Return the identity of the encoder that made the vectors of a model."""
+        return EncoderSpec(**self.folder.vectors(*self.model(model)).parts.about()["spec"])
+
     def how_embedded(self, model: str | None = None) -> dict[str, Any]:
         """Return what made the vectors of a model, and how: the spec's fields, texts, seconds, device, batches."""
         name, fingerprint = self.model(model)
-        spec = self.folder.vectors(name, fingerprint).parts.about()["spec"]
+        spec = self.spec(name)
         run = self.folder.info().get("runs", {}).get(name, {})
         texts = {"num_texts": len(self.documents(name)), "failed": len(self.corpus) - len(self.documents(name))}
         return {
-            "model_name": name, "embedding_dim": spec["dimension"], **texts, **run,
-            "fingerprint": fingerprint, "spec": spec,
+            "model_name": name, "embedding_dim": spec.dimension, **texts, **run,
+            "fingerprint": fingerprint, "spec": asdict(spec),
         }  # fmt: skip
 
     def question_vectors(self, model: str | None = None) -> NDArray[np.float32]:
@@ -126,8 +134,9 @@ class Atlas:
         map is missing or of other articles than the atlas holds.
         """
         name, _ = self.model(model)
-        if name not in self._placers:
-            self._placers[name] = self._placer(name, models)
+        with self._loading:
+            if name not in self._placers:
+                self._placers[name] = self._placer(name, models)
         return self._placers[name].place(text)
 
     def _placer(self, name: str, models: Sequence[str]) -> Placer:
@@ -137,8 +146,16 @@ class Atlas:
                 f"The map of {name} shows other articles than {self.path} holds. "
                 f"Make it anew with: knowscape map {self.path} --model {name}"
             )
-        found, _ = find_again(*self.model(name), models)
-        return Placer(load_encoder(found), corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
+        encoder = self._encoder(self.spec(name), models)
+        return Placer(encoder, corpus, self.vectors(name), coordinates=made.coordinates, graph=graph)
+
+    def _encoder(self, spec: EncoderSpec, models: Sequence[str]) -> Encoder:
+        """Return the encoder of a spec, the one that placing or searches have loaded already where they have."""
+        with self._loading:
+            found = self._encoders.get(spec.fingerprint)
+            if found is None:
+                found = self._encoders[spec.fingerprint] = encoder_of(spec, models)
+            return found
 
     def neighbours(self, model: str | None = None) -> NeighbourGraph:
         """Return the neighbours that the map was made from; UsageError where they are not there or too old."""
@@ -169,7 +186,7 @@ class Atlas:
 
     def searcher(self, models: Sequence[str] = ()) -> EmbeddedIndex:
         """Return the index; UsageError where there is none.  `models`: where models are that the catalogue lacks."""
-        return open_index(self.folder, models)
+        return open_index(self.folder, partial(self._encoder, models=models))
 
     def search(self, query: str, k: int = 10, *, options: SearchOptions = SearchOptions()) -> list[Hit]:
         """Return the `k` best hits of the articles, best first; the index is made, or brought up to date, first."""

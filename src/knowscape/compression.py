@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from knowscape.atlas import Atlas, open_atlas
 from knowscape.corpus.document import Corpus
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
-from knowscape.encoders.load import find_again, load_encoder
+from knowscape.encoders.load import find_again, load_encoder, start_encoder
 from knowscape.encoders.spec import Encoder
 from knowscape.encoders.vectors import comparable, encode_all
 from knowscape.errors import UsageError
@@ -96,17 +96,17 @@ def plan_for_atlas(
             f"{atlas.path} has no vectors of {name}. Make them with: knowscape embed CORPUS -o {atlas.path}"
         )
     choices = options.compressions(vectors.shape[1])
-    found, spec = find_again(*atlas.model(name), [where] if where else [])
-    encoder = load_encoder(found, progress=progress)
+    found = find_again(*atlas.model(name), [where] if where else [], progress=progress)
+    encoder = start_encoder(found.spec, found.folder)
     try:
         asked = _asked(options, corpus, atlas.corpus.ids, encoder=encoder, progress=progress)
     finally:
         encoder.close()
     return measure(
-        comparable(vectors, spec.similarity),
+        comparable(vectors, found.spec.similarity),
         _warned(asked, choices, name),
         choices,
-        normalised=spec.similarity == "cosine",
+        normalised=found.spec.similarity == "cosine",
         tolerance=options.tolerance,
         progress=progress,
     )

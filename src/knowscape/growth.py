@@ -134,8 +134,8 @@ def _embed(atlas: Atlas, models: Sequence[str], options: EmbedOptions, progress:
     """Embed what is new by every model of the atlas, by its usual one last, so that it stays that."""
     info = atlas.folder.info()
     for name, fingerprint in sorted(info["models"].items(), key=lambda model: model[0] == info["model"]):
-        place, _ = find_again(name, fingerprint, models, progress=progress)
-        embed_corpus(atlas, place, options, progress=progress)
+        found = find_again(name, fingerprint, models, progress=progress)
+        embed_corpus(atlas, found.place, options, progress=progress)
 
 
 def _grow(atlas: Atlas, name: str, before: KnowledgeMap, progress: Progress) -> KnowledgeMap:

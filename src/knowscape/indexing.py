@@ -13,19 +13,20 @@ from knowscape.corpus.chunking import ChunkOptions
 from knowscape.corpus.document import Corpus
 from knowscape.embed.run import Texts, embed
 from knowscape.embedding import EmbedOptions, executor_for
-from knowscape.encoders.load import find_again, find_model, load_tokens, start_encoder
+from knowscape.encoders.load import FoundModel, find_again, load_tokens, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import DamageError, UsageError
 from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress
 from knowscape.search.building import build_generation
 from knowscape.search.compression import Compression
-from knowscape.search.embedded import EmbeddedIndex
+from knowscape.search.embedded import EmbeddedIndex, LoadEncoder
 from knowscape.search.generations import Generation, Generations
 from knowscape.search.index import Changed, Passages
 from knowscape.search.passages import split
 from knowscape.search.weighing import weighed
 from knowscape.store.atlas import AtlasFolder
+from knowscape.store.vectors import VectorStore
 
 __all__ = [
     "NO_COMPRESSION",
@@ -116,15 +117,15 @@ def indexed_model(folder: AtlasFolder) -> str | None:
     return None if current is None else str(current.about["spec"]["name"])
 
 
-def open_index(folder: AtlasFolder, models: Sequence[str] = ()) -> EmbeddedIndex:
-    """Return the index that answers; UsageError where there is none."""
-    return EmbeddedIndex(Generations(folder.search()), partial(encoder_of, models=models))
-
-
 def encoder_of(spec: EncoderSpec, models: Sequence[str] = ()) -> Encoder:
     """Return the encoder of a spec, of no other; KnowscapeError where it is not found."""
-    place, _ = find_again(spec.name, spec.fingerprint, models)
-    return start_encoder(*find_model(place))
+    found = find_again(spec.name, spec.fingerprint, models)
+    return start_encoder(found.spec, found.folder)
+
+
+def open_index(folder: AtlasFolder, load: LoadEncoder = encoder_of) -> EmbeddedIndex:
+    """Return the index that answers; UsageError where there is none."""
+    return EmbeddedIndex(Generations(folder.search()), load)
 
 
 def make_passages(
@@ -134,12 +135,12 @@ def make_passages(
 
     A document that fits whole has the vector that the atlas holds already; one that could not be embedded has none.
     """
-    place, spec = find_again(*model, options.models, progress=progress)
+    found = find_again(*model, options.models, progress=progress)
     store = folder.vectors(*model)
     bad = store.quarantine()
     rows = np.array([row for row, digest in enumerate(corpus.text_digests) if digest not in bad], np.int64)
     embedded = corpus.without(bad) if bad else corpus
-    tokens, chunks = load_tokens(*find_model(place)), options.chunks or ChunkOptions(_PASSAGE)
+    tokens, chunks = load_tokens(found.spec, found.folder), options.chunks or ChunkOptions(_PASSAGE)
     documents, spans = split(embedded, tokens, chunks, progress=progress)
     counts = np.bincount(documents, minlength=len(embedded))
     whole = counts[documents] == 1
@@ -147,31 +148,27 @@ def make_passages(
     if whole.all():
         vectors = store.read(digests)
     else:
-        vectors = np.empty((len(documents), spec.dimension), np.float32)
+        vectors = np.empty((len(documents), found.spec.dimension), np.float32)
         vectors[whole] = store.read([digests[document] for document in documents[whole].tolist()])
         pieces = [
             embedded.texts[document][start:end]
             for document, (start, end) in zip(documents[~whole].tolist(), spans[~whole].tolist(), strict=True)
         ]
-        has, found = _embedded(folder, pieces, (place, *model), options=options.embedding, progress=progress)
-        vectors[np.flatnonzero(~whole)[has]] = found
+        parts = folder.passage_vectors(*model)
+        has, made = _embedded(parts, pieces, found, options=options.embedding, progress=progress)
+        vectors[np.flatnonzero(~whole)[has]] = made
         whole[~whole] = has  # a piece that cannot be embedded is left out
-    return Passages(rows[documents[whole]], spans[whole], vectors if whole.all() else vectors[whole]), spec
+    return Passages(rows[documents[whole]], spans[whole], vectors if whole.all() else vectors[whole]), found.spec
 
 
 def _embedded(
-    folder: AtlasFolder, texts: list[str], whose: tuple[str, str, str], *, options: EmbedOptions, progress: Progress
+    store: VectorStore, texts: list[str], model: FoundModel, *, options: EmbedOptions, progress: Progress
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return which of some pieces of texts have a vector, bool[n], and these; `whose`: where the model is, and which.
-
-    What the atlas holds is not embedded again.
-    """
-    place, *model = whose
-    store, digests = folder.passage_vectors(*model), [sha256_text(text) for text in texts]
-    spec, files = find_model(place, trust_remote_code=options.engine.trust_remote_code, progress=progress)
-    with closing(executor_for(spec, files, options, place=place, progress=progress)) as executor:
+    """Return which of some pieces of texts have a vector, bool[n], and these; what is stored is not embedded again."""
+    digests = [sha256_text(text) for text in texts]
+    with closing(executor_for(model.spec, model.folder, options, place=model.place, progress=progress)) as executor:
         these = Texts(texts, digests, digests)
-        embed(these, spec=spec, executor=executor, store=store, commits=options.commits, progress=progress)
+        embed(these, spec=model.spec, executor=executor, store=store, commits=options.commits, progress=progress)
     bad = store.quarantine()
     has = np.array([digest not in bad for digest in digests], bool)
     return has, store.read([digest for digest, there in zip(digests, has, strict=True) if there])

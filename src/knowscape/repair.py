@@ -14,8 +14,7 @@ from knowscape.build import MapOptions, embed_corpus, make_neighbours, make_page
 from knowscape.check import check_atlas, leftovers
 from knowscape.corpus.document import Corpus
 from knowscape.embedding import EmbedOptions
-from knowscape.encoders.load import find_again
-from knowscape.encoders.spec import EncoderSpec
+from knowscape.encoders.load import FoundModel, find_again
 from knowscape.errors import DamageError, Fault, KnowscapeError, WorseMapError, first_line
 from knowscape.indexing import IndexOptions, indexed_model
 from knowscape.maps.layout import LayoutOptions
@@ -140,12 +139,12 @@ class _Repair:
             places = (self._folder.vectors(*model), self._folder.question_vectors(*model), of_passages)
             if store.parts.folder in [place.parts.folder for place in places]:
                 try:
-                    return self._find(name, fingerprint)[1].about()
+                    return self._find(name, fingerprint).spec.about()
                 except KnowscapeError as error:
                     self.did.append(f"{store.parts.folder} is not mended: {first_line(error)}")
         return None
 
-    def _find(self, name: str, fingerprint: str) -> tuple[str, EncoderSpec]:
+    def _find(self, name: str, fingerprint: str) -> FoundModel:
         return find_again(name, fingerprint, self._models, progress=self._progress)
 
     def _mend_quarantine(self, store: VectorStore) -> None:
@@ -166,7 +165,7 @@ class _Repair:
             if gaps.isdisjoint(store.parts.folder for store in stores):
                 continue
             try:
-                place, _ = self._find(name, fingerprint)
+                place = self._find(name, fingerprint).place
                 found = embed_corpus(Atlas(folder), place, self._embedding, progress=self._progress)
             except KnowscapeError as error:
                 self.did.append(f"What is missing of {name} is not computed: {first_line(error)}")

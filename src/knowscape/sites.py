@@ -210,7 +210,7 @@ def load_server(
     name = pointed(server, alias)
     if name is None:
         found = [one for one in indices(server, alias) if one.spec.fingerprint == atlas.model()[1]]
-        spec = find_again(*atlas.model(), options.models)[1]
+        spec = find_again(*atlas.model(), options.models).spec
         name = found[-1].name if found else create(server, alias, spec)
     spec = stored(server, name).spec
     model = (spec.name, spec.fingerprint)

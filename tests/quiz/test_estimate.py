@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit
+from unit_vectors import unit_vectors
 
 from knowscape.quiz.estimate import GRID, Item, Knowledge, Prior, Response, estimate, walk
 from knowscape.quiz.topics import HEIGHTS, Topics
@@ -15,12 +16,7 @@ from knowscape.quiz.topics import HEIGHTS, Topics
 TINY = 1e-9
 
 
-def _vectors(count: int, seed: int, width: int = 6) -> NDArray[np.float32]:
-    made = np.random.default_rng(seed).normal(size=(count, width)) + 0.7
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
-
-
-TOPICS = {seed: Topics.of(_vectors(12, seed)) for seed in range(6)}
+TOPICS = {seed: Topics.of(unit_vectors(12, seed)) for seed in range(6)}
 topics = st.sampled_from(sorted(TOPICS)).map(TOPICS.__getitem__)
 priors = st.builds(Prior, st.floats(-2, 2), st.floats(0.1, 6), st.floats(0.1, 9), st.floats(0.1, 2))
 answers = st.builds(Response, st.integers(0, 11), st.sampled_from([True, False, None]))
@@ -142,7 +138,7 @@ def test_a_walk_keeps_all_mass_and_gains_the_variance() -> None:
 
 
 def test_articles_know_what_the_questions_beside_them_tell() -> None:
-    vectors = _vectors(12, 3)
+    vectors = unit_vectors(12, 3)
     tree = TOPICS[3]
     places = tree.attach(vectors, np.concatenate([vectors[:1], -vectors[:1]]))
     np.testing.assert_allclose(places.weights.sum(axis=1), 1)
@@ -153,9 +149,9 @@ def test_articles_know_what_the_questions_beside_them_tell() -> None:
 
 
 def test_without_questions_and_with_one_there_is_an_estimate() -> None:
-    assert Knowledge(Topics.of(_vectors(1, 0)), [Response(0, True)]).mean[0] > 0.5
+    assert Knowledge(Topics.of(unit_vectors(1, 0)), [Response(0, True)]).mean[0] > 0.5
     none = Topics.of(np.empty((0, 6), np.float32))
-    places = none.attach(np.empty((0, 6), np.float32), _vectors(3, 0))
+    places = none.attach(np.empty((0, 6), np.float32), unit_vectors(3, 0))
     mean, sd = estimate(Knowledge(none, []), places)
     np.testing.assert_allclose(mean, 0.5)
     assert (sd > 0.2).all()

@@ -8,18 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from unit_vectors import unit_vectors
 
 from knowscape.quiz.estimate import Item, Knowledge, Prior, Response
 from knowscape.quiz.select import MODES, Mode, expected_gains, interest, known_share, learning_gains, next_question
 from knowscape.quiz.topics import Places, Topics
 
-
-def _vectors(count: int, seed: int, width: int = 6) -> NDArray[np.float32]:
-    made = np.random.default_rng(seed).normal(size=(count, width)) + 0.7
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
-
-
-TOPICS = {seed: Topics.of(_vectors(9, seed)) for seed in range(4)}
+TOPICS = {seed: Topics.of(unit_vectors(9, seed)) for seed in range(4)}
 topics = st.sampled_from(sorted(TOPICS)).map(TOPICS.__getitem__)
 answers = st.lists(st.builds(Response, st.integers(0, 8), st.sampled_from([True, False, None])), max_size=8)
 items = st.lists(
@@ -97,7 +92,7 @@ def test_the_first_questions_spread_over_the_topics() -> None:
 
 
 def test_only_what_the_reader_wants_to_see_counts() -> None:
-    vectors = _vectors(30, 3, 12)
+    vectors = unit_vectors(30, 3, 12)
     tree = Topics.of(vectors)
     wanted = Places(np.array([[7], [7]], np.int32), np.ones((2, 1)))
     assert interest(tree, wanted)[7] == pytest.approx(1)
@@ -140,7 +135,7 @@ def test_no_question_is_asked_twice_and_the_end_comes(tree: Topics, told: list[R
 
 
 def test_it_ends_when_enough_is_known_and_says_how_much_that_is() -> None:
-    tree = Topics.of(_vectors(40, 5))
+    tree = Topics.of(unit_vectors(40, 5))
     told: list[Response] = []
     shares = [known_share(Knowledge(tree, told), _even(tree))]
     while (question := next_question(Knowledge(tree, told), _even(tree), enough=0.8)) is not None:
@@ -155,7 +150,7 @@ def test_it_ends_when_enough_is_known_and_says_how_much_that_is() -> None:
 
 
 def test_chance_decides_among_the_best_so_that_readers_get_different_questions() -> None:
-    tree = Topics.of(_vectors(30, 6, 12))
+    tree = Topics.of(unit_vectors(30, 6, 12))
     random, known = np.random.default_rng(0), Knowledge(tree, [])
     first = Counter(next_question(known, _even(tree), among=5, random=random) for _ in range(200))
     best = set(np.argsort(-expected_gains(known, _even(tree)), kind="stable")[:5].tolist())
@@ -164,7 +159,7 @@ def test_chance_decides_among_the_best_so_that_readers_get_different_questions()
 
 
 def test_one_question_and_none() -> None:
-    alone = Topics.of(_vectors(1, 0))
+    alone = Topics.of(unit_vectors(1, 0))
     assert next_question(Knowledge(alone, []), _even(alone)) == 0
     assert next_question(Knowledge(alone, [Response(0, True)]), _even(alone)) is None
     assert known_share(Knowledge(alone, []), np.zeros(sum(alone.sizes))) == 1

@@ -32,7 +32,7 @@ export class Answers {
     private readonly key: string,
     private readonly storage: Memory | null,
   ) {
-    this.read(this.stored(), true);
+    this.read(this.stored());
   }
 
   get count(): number {
@@ -92,15 +92,15 @@ export class Answers {
     this.attempt((storage) => storage.setItem(this.key, JSON.stringify(this.all().map(kept))));
   }
 
-  /** Take what fits; `strictly` where the wording must be the one that was answered. */
-  private read(pairs: readonly unknown[], strictly = false): number {
+  /** Take what fits; how many there were. */
+  private read(pairs: readonly unknown[]): number {
     const questions = new Map(this.questions.map((question) => [question.id, question]));
     let taken = 0;
     for (const pair of pairs) {
       if (!Array.isArray(pair)) continue;
-      const [id, choice, wording] = pair as unknown[];
+      const [id, choice] = pair as unknown[];
       const question = typeof id === "string" ? questions.get(id) : undefined;
-      if (question && (!strictly || wording === wordingOf(question)) && (choice === null || typeof choice === "number")) {
+      if (question && (choice === null || typeof choice === "number")) {
         this.given.set(question.id, this.judge(question, choice));
         taken++;
       }
@@ -108,12 +108,15 @@ export class Answers {
     return taken;
   }
 
+  /** What is kept of questions that are worded as they were when they were answered. */
   private stored(): unknown[] {
     let value: unknown = null;
     this.attempt((storage) => {
       value = JSON.parse(storage.getItem(this.key) ?? "[]");
     });
-    return Array.isArray(value) ? value : [];
+    if (!Array.isArray(value)) return [];
+    const wordings = new Map(this.questions.map((question) => [question.id, wordingOf(question)]));
+    return value.filter((one: unknown) => Array.isArray(one) && wordings.get(one[0] as string) === one[2]);
   }
 
   /** A full, forbidden or damaged storage costs the memory of the answers, not the quiz. */

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
 from knowscape.encoders.configuration import (
@@ -25,6 +26,7 @@ from knowscape.progress import SILENT, Progress
 __all__ = [
     "DEVICES",
     "EngineOptions",
+    "FoundModel",
     "blaming",
     "find_again",
     "find_model",
@@ -145,23 +147,29 @@ def find_model(name: str, *, trust_remote_code: bool = False, progress: Progress
     return spec, folder
 
 
-def find_again(
-    name: str, fingerprint: str, places: Sequence[str] = (), *, progress: Progress = SILENT
-) -> tuple[str, EncoderSpec]:
-    """Return where the very model of some vectors is found, and its spec; `places` are looked at before the catalogue.
+class FoundModel(NamedTuple):
+    """By which name a model is found, what it is, and the folder of its files."""
+
+    place: str
+    spec: EncoderSpec
+    folder: Path
+
+
+def find_again(name: str, fingerprint: str, places: Sequence[str] = (), *, progress: Progress = SILENT) -> FoundModel:
+    """Return where the very model of some vectors is found; `places` are looked at before the catalogue.
 
     KnowscapeError where none has the fingerprint.
     """
     said = []
     for place in (*places, name):
         try:
-            spec, _ = find_model(place, progress=progress)
+            found = FoundModel(place, *find_model(place, progress=progress))
         except KnowscapeError as error:
             said.append(first_line(error))
             continue
-        if spec.fingerprint == fingerprint:
-            return place, spec
-        said.append(f"{place} has the fingerprint {spec.fingerprint:.16}")
+        if found.spec.fingerprint == fingerprint:
+            return found
+        said.append(f"{place} has the fingerprint {found.spec.fingerprint:.16}")
     raise KnowscapeError(
         f"No model {name} with the fingerprint {fingerprint:.16} is found ({'; '.join(said)}). "
         "Name its folder with: --model FOLDER"

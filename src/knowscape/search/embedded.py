@@ -17,7 +17,7 @@ from knowscape.search.opened import Opened
 from knowscape.search.query import parse_query
 from knowscape.store.parts import damage
 
-__all__ = ["EmbeddedIndex"]
+__all__ = ["EmbeddedIndex", "LoadEncoder"]
 
 LoadEncoder = Callable[[EncoderSpec], Encoder]
 
@@ -25,8 +25,9 @@ LoadEncoder = Callable[[EncoderSpec], Encoder]
 class EmbeddedIndex:
     """The index in a folder; another generation that becomes the current one answers from the next query on.
 
-    `load` returns the encoder of a spec; it is asked when a query first needs it.  A query is answered by one
-    generation and embedded by its encoder, whatever happens meanwhile.  Several threads may search at a time.
+    `load` returns the encoder of a spec, which others may use, too; it is asked when a query first needs it.  A query
+    is answered by one generation and embedded by its encoder, whatever happens meanwhile.  Several threads may search
+    at a time.
     """
 
     def __init__(self, generations: Generations, load: LoadEncoder) -> None:
@@ -111,5 +112,4 @@ class EmbeddedIndex:
         return encoder
 
     def close(self) -> None:
-        for encoder in self._opened.encoder:
-            encoder.close()
+        self._opened.encoder.clear()
