@@ -17,6 +17,7 @@ from knowscape.cli import main
 from knowscape.corpus.document import Corpus, Document
 from knowscape.corpus.readers import read_corpus
 from knowscape.corpus.sample import sample_articles_path
+from knowscape.encoders.load import FoundModel
 from knowscape.errors import DamageError, UsageError
 from knowscape.growth import add
 from knowscape.indexing import IndexOptions
@@ -120,8 +121,7 @@ def test_a_document_without_a_vector_is_found_by_its_words(tmp_path: Path, monke
             pass
 
     atlas = small_atlas(tmp_path / "a.atlas", page=False)
-    monkeypatch.setattr("knowscape.indexing.find_again", lambda *_, **__: ("by-hand", SPEC))
-    monkeypatch.setattr("knowscape.indexing.find_model", lambda *_: (SPEC, tmp_path))
+    monkeypatch.setattr("knowscape.indexing.find_again", lambda *_, **__: FoundModel("by-hand", SPEC, tmp_path))
     monkeypatch.setattr("knowscape.indexing.load_tokens", lambda *_: Fake())
     atlas.index()
     hits = atlas.searcher().search('"Thing 39"', SearchOptions(mode="lexical"))
