@@ -107,7 +107,8 @@ def test_a_server_that_goes_away_leaves_the_titles(browser: Any, sample_atlas: P
         wait(lambda: not visitor.state["server"]["finds"])
         wait(lambda: titles(visitor) == ["Volcano"])
         wait(lambda: not visitor.page.is_visible("#place-open"))
-        assert all("ERR_CONNECTION_REFUSED" in fault for fault in visitor.faults)
+        # The browser notes each request that failed; one may have been under way when the server went.
+        assert [fault for fault in visitor.faults if "net::ERR_" not in fault] == []
         visitor.faults.clear()
 
 
