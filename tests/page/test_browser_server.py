@@ -151,6 +151,15 @@ def test_a_text_is_placed_with_its_uncertainty_and_its_neighbours(
     assert page.evaluate("document.activeElement.id") == "place-open"
 
 
+def test_why_a_text_is_not_placed_is_said_in_the_language_of_the_reader(visit: Visit) -> None:
+    page = visit(locale="de", **SMALL).page
+    wait(lambda: page.is_visible("#place-open"))
+    page.click("#place-open")
+    page.fill("#place-text", "xqzv bnkw plomf grtz wvkq")
+    page.click("#place-go")
+    wait(lambda: "nichts auf der Karte ist ihm inhaltlich nahe." in page.inner_text("#place-status"))
+
+
 def test_what_the_server_tells_of_hostile_articles_is_shown_as_text(browser: Any, hostile: Hostile) -> None:
     with served(hostile.page, hostile.api) as address, visits(browser, address) as visit:
         visitor = visit(**SMALL)

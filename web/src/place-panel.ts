@@ -3,7 +3,7 @@
 import { ApiError, type Api, type Placement } from "./api";
 import { byId, element } from "./dom";
 import type { Box } from "./payload";
-import { formatPercent, say } from "./words";
+import { formatPercent, say, translated, type Key } from "./words";
 
 export interface PlaceEvents {
   open(): void;
@@ -14,6 +14,8 @@ export interface PlaceEvents {
 }
 
 const LEAST_REACH = 0.04;
+/** Why the server refuses a place. */
+export const REASONS: readonly Key[] = ["place.far", "place.scattered"];
 
 /** The part of the map that shows a place, its circle, and the places of its neighbours, with some air. */
 export function boxAround(
@@ -106,7 +108,7 @@ export class PlacePanel {
 
   private show(found: Placement): void {
     this.status.textContent = found.refused
-      ? say("place.refused", { why: found.refused })
+      ? say("place.refused", { why: translated(found.refused, REASONS) })
       : say("place.sure", { share: formatPercent(found.confidence) });
     this.near.replaceChildren(this.list(found.neighbours));
     if (found.refused || this.panel.hidden) return;

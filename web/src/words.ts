@@ -36,6 +36,12 @@ export function say(key: Key, values: Readonly<Record<string, string | number>> 
   });
 }
 
+/** Say what a server says in English in the reader's language, where it is one of these texts. */
+export function translated(said: string, keys: readonly Key[]): string {
+  const key = keys.find((one) => english[one] === said);
+  return key ? say(key) : said;
+}
+
 function ruleOf({ count, nth }: Readonly<Record<string, string | number>>): Intl.LDMLPluralRule {
   const type = nth === undefined ? "cardinal" : "ordinal";
   return new Intl.PluralRules(locale, { type }).select(Number(nth ?? count));
