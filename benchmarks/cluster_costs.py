@@ -19,6 +19,9 @@ import numpy as np
 import pyarrow as pa
 import ray
 
+from knowscape.embed.executors import Work
+from knowscape.embed.plan import plan_slices
+from knowscape.embed.run import Texts, work_of
 from knowscape.embed.worker import Encoded
 from knowscape.store.manifest import PartFolder
 from knowscape.store.parts import Part
@@ -31,8 +34,8 @@ CLOCKS = time.thread_time, time.process_time, time.perf_counter
 class Remote:
     """A worker that computes nothing."""
 
-    def encode(self, texts: list[str]) -> Encoded:
-        return Encoded(np.arange(len(texts)), np.ones((len(texts), DIMENSION), np.float32), {})
+    def encode(self, work: Work, queries: bool, stored: list[str]) -> Encoded:
+        return Encoded(np.arange(len(work.texts)), np.ones((len(work.texts), DIMENSION), np.float32), {})
 
     def wait(self) -> None:
         time.sleep(1000)
@@ -53,9 +56,15 @@ def cost(name: str, run: Callable[[], Any], before: Callable[[], Any] = lambda: 
 def through_ray() -> Iterator[str]:
     ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=500_000_000)
     actor, texts = ray.remote(num_cpus=0)(Remote).remote(), [f"{row:0280d}" for row in range(SLICE_ROWS)]
-    held: deque[Any] = deque([actor.encode.remote(texts)], maxlen=1)
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    these, part = Texts(texts, digests, digests), plan_slices(digests, set())[0]
+
+    def hand_out() -> Any:
+        return actor.encode.remote(work_of(these, 0, part), False, [])
+
+    held: deque[Any] = deque([hand_out()], maxlen=1)
     ray.get(held[0])
-    yield cost("hand out a slice of 2,048 texts", lambda: held.append(actor.encode.remote(texts)))
+    yield cost("hand out a slice of 2,048 texts", lambda: held.append(hand_out()))
     yield cost("take a result, 3.1 MB", lambda: ray.get(held[0]), lambda: ray.wait(list(held)))
     waiting = [actor.wait.remote() for _ in range(2000)]
     yield cost("look at 2,000 slices under way", lambda: ray.wait(waiting, num_returns=2000, timeout=0))

@@ -129,7 +129,7 @@ class Simulation:
         self.setting, self.faults, self.costs, self.found = setting, faults, costs, Found()
         self.random = random.Random(seed)
         text = ["a text"]
-        self.schedule = Schedule((Work(number, text, []) for number in range(setting.slices)), patience)
+        self.schedule = Schedule((Work(number, text, [], "") for number in range(setting.slices)), patience)
         self.events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = 0
         self.workers: dict[int, Worker] = {}

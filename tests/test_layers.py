@@ -23,7 +23,7 @@ HEIGHT = {
 # `build` writes the page and opens the atlas that it made; `atlas.show()` is what people type in a notebook.
 ALSO = {"atlas": {"sharing"}, "build": {"page"}, "cli": {"build", "page", "export"}, "files": {"errors"}}
 HOME = {
-    "openvino": "encoders/", "tokenizers": "encoders/",
+    "openvino": "encoders/openvino.py", "tokenizers": "encoders/",
     "safetensors": ("encoders/", "search/compressed.py", "finetune/checkpoints.py"),
     "torch": ("encoders/transformer.py", "encoders/cross_transformer.py", "finetune/training.py"),
     "sentence_transformers": "encoders/transformer.py",
@@ -31,8 +31,8 @@ HOME = {
     "faiss": ("maps/neighbours.py", "search/dense.py", "search/codes.py"), "openTSNE": "maps/",
     "tantivy": "search/lexical.py", "pytrec_eval": "evaluate/metrics.py",
     "umap": "maps/peers.py", "pacmap": "maps/peers.py", "sklearn": "maps/",
-    "obstore": "store/objects.py", "opensearchpy": "search/opensearch_server.py", "ray": "embed/ray_run.py",
-    "grpc": "embed/ray_run.py",
+    "obstore": "store/objects.py", "opensearchpy": "search/opensearch_server.py",
+    "ray": ("embed/ray_cluster.py", "embed/ray_run.py"), "grpc": "embed/ray_cluster.py",
     "datasets": "corpus/hub.py", "mwxml": "corpus/mediawiki.py", "mwparserfromhell": "corpus/mediawiki.py",
     "anywidget": "page/widget.py", "traitlets": "page/widget.py",
     "matplotlib": "plot/", "fontTools": "plot/fonts.py",

@@ -1,9 +1,11 @@
 """How texts are embedded: the options, and which processes, threads or workers of a cluster do it."""
 
+import platform
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from knowscape import __version__
 from knowscape.cluster.report import Report
 from knowscape.cluster.state import cluster_of, joined
 from knowscape.embed.executors import Executor, Processes, Threads
@@ -13,6 +15,7 @@ from knowscape.encoders.devices import cores, gpus
 from knowscape.encoders.load import EngineOptions, find_model, start_encoder
 from knowscape.encoders.spec import Encoder, EncoderSpec
 from knowscape.errors import KnowscapeError, UsageError
+from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress
 from knowscape.store.vectors import VectorStore
 
@@ -53,8 +56,7 @@ def executor_for(
     """
     engine = options.engine
     if options.on is not None:
-        shelf = Shelf(str(store.parts.folder)) if store is not None and store.parts.shared else None
-        return _on_ray(spec, files, options, place=place, shelf=shelf, progress=progress)
+        return _on_ray(spec, files, options, place=place, store=store, progress=progress)
     devices = gpus(engine.device)
     count = options.workers or max(1, len(devices))
     if count == 1 and devices != ["mps"]:
@@ -78,7 +80,7 @@ def _cluster_file(on: str | None) -> Path | None:
 
 
 def _on_ray(
-    spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, shelf: Shelf | None, progress: Progress
+    spec: EncoderSpec, files: Path, options: EmbedOptions, *, place: str, store: VectorStore | None, progress: Progress
 ) -> Executor:
     from knowscape.embed.places import Job
     from knowscape.embed.ray_run import RayWorkers
@@ -90,7 +92,12 @@ def _on_ray(
     if Path(place).is_dir():  # hosts start their workers in other folders
         place = str(Path(place).resolve())
     there = _Finder(place, spec.fingerprint, engine)
-    job = Job(there, here, options.workers, engine.device != "cpu", shelf)
+    job = Job(there, here, options.workers, engine.device != "cpu")
+    if store is not None and store.parts.shared:
+        job = replace(job, shelf=Shelf(str(store.parts.folder)))
+    elif store is not None:  # locked, so there is one driver at a time
+        owner = f"{platform.node()} {Path(store.parts.folder).resolve()} {there} {__version__}"
+        job = replace(job, run=sha256_text(owner))
     if (file := _cluster_file(address)) is not None:
         address = joined(file)
     watch = progress.workers if isinstance(progress, Report) else None

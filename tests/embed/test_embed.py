@@ -110,9 +110,12 @@ class Slowly:
     """Hands over a slice every 0.2 s."""
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
-        for number, texts, _ in slices:
+        for number, texts, *_ in slices:
             time.sleep(0.2)
             yield number, encode_slice(CountingEncoder().encode_documents, texts)
+
+    def stored(self) -> None:
+        """Nothing is kept."""
 
 
 def test_no_commit_holds_more_seconds_of_work_than_it_may(tmp_path: Path) -> None:

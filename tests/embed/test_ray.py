@@ -21,9 +21,10 @@ from knowscape import __version__
 from knowscape.embed.executors import Executor, Threads, Work
 from knowscape.embed.places import Job, slots
 from knowscape.embed.ray_run import RayWorkers
-from knowscape.embed.remote import Remote, least_cosine
+from knowscape.embed.remote import Ready, Remote, least_cosine
 from knowscape.embed.run import Commits, Embedded, Texts, embed
 from knowscape.embed.schedule import Patience
+from knowscape.embed.worker import Encoded
 from knowscape.embedding import EmbedOptions, executor_for
 from knowscape.encoders.load import EngineOptions, find_model
 from knowscape.errors import KnowscapeError, UsageError
@@ -127,7 +128,9 @@ def test_a_second_run_has_the_workers_of_the_first(cluster: Any, tmp_path: Path)
     load = Watched(tmp_path / "seen")
     with closing(workers(cluster, load)) as executor:
         for start in (0, 80):
-            work = [Work(number, TEXTS[start + ROWS * number :][:ROWS], []) for number in range(10)]
+            work = [
+                Work(number, TEXTS[start + ROWS * number :][:ROWS], [], f"{start} {number}") for number in range(10)
+            ]
             assert sorted(number for number, _ in executor.encode(work)) == list(range(10))
     assert len({process for process, _ in load.said()}) == 2
 
@@ -223,7 +226,7 @@ def test_where_no_host_has_the_model_the_run_ends_and_says_why(cluster: Any, tmp
         with pytest.raises(
             KnowscapeError, match=r"has had no worker for 1\.0 s.*has the fingerprint .* there, .* here"
         ):
-            list(executor.encode([(0, ["star"])]))
+            list(executor.encode([Work(0, ["star"], ["1"], "key")]))
 
 
 @pytest.mark.soak
@@ -246,32 +249,76 @@ def test_a_node_that_joins_gets_work_and_one_that_leaves_is_left_behind(cluster:
 
 
 DRIVER = """
-import sys, time
+import sys
 from pathlib import Path
 import test_ray
 from fakes import CountingEncoder, Watched
 from knowscape.embed.places import Job
 from knowscape.embed.ray_run import RayWorkers
+from knowscape.embed.schedule import Patience
 from knowscape.store.vectors import VectorStore
-address, folder = sys.argv[1], Path(sys.argv[2])
-test_ray.run(RayWorkers(address, Job(Watched(folder / "seen", 0.3), CountingEncoder)), VectorStore(folder / "store"))
+address, folder, idle = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+job = Job(Watched(folder / "seen", 0.3), CountingEncoder, run=folder.name)
+test_ray.run(RayWorkers(address, job, patience=Patience(idle=idle)), VectorStore(folder / "store"))
 """
 
 
-@pytest.mark.soak
-def test_a_driver_that_was_killed_goes_on_with_what_is_missing(cluster: Any, tmp_path: Path) -> None:
-    store = VectorStore(tmp_path / "store")
-    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, cluster.address, str(tmp_path)], env={**os.environ, "PYTHONPATH": paths}
-    )
-    during(lambda: len(store.done()) >= 3 * ROWS).join()
-    driver.kill()
-    driver.wait()
-    done = len(store.done())
-    assert 3 * ROWS <= done < len(TEXTS)
-    assert run(workers(cluster, Watched(tmp_path / "again", 0.02)), store).computed == len(TEXTS) - done
+def killed_driver(cluster: Any, folder: Path, idle: float = 60) -> Watched:
+    """Run a driver until it has stored three slices, and kill it; returns what its workers began."""
+    store, paths = VectorStore(folder / "store"), os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-c", DRIVER, cluster.address, str(folder), str(idle)]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}) as driver:
+        during(lambda: len(store.done()) >= 3 * ROWS).join()
+        driver.kill()
+    assert 3 * ROWS <= len(store.done()) < len(TEXTS)
+    return Watched(folder / "seen", 0.02)
+
+
+def actors(run: str) -> list[str]:
+    import ray
+
+    return [it["name"] for it in ray.util.list_named_actors(all_namespaces=True) if it["name"].startswith(run)]
+
+
+def test_what_workers_had_when_their_driver_died_is_not_computed_again(cluster: Any, tmp_path: Path) -> None:
+    load, store, notes = killed_driver(cluster, tmp_path), VectorStore(tmp_path / "store"), Notes()
+    missing = len(TEXTS) - len(store.done())
+    job = Job(load, CountingEncoder, run=tmp_path.name)
+    assert run(RayWorkers(cluster.address, job, progress=notes), store).computed == missing
     assert_whole(store)
+    assert sorted(first for _, first in load.said()) == sorted(FIRST)
+    assert len({process for process, _ in load.said()}) == 2
+    assert len([line for line in notes.lines if " has lost its driver and goes on; it has " in line]) == 2, notes.lines
+    assert actors(tmp_path.name) == []
+
+
+def test_workers_whose_driver_does_not_come_back_end_by_themselves(cluster: Any, tmp_path: Path) -> None:
+    killed_driver(cluster, tmp_path, idle=2)
+    assert len(actors(tmp_path.name)) == 2
+    during(lambda: not actors(tmp_path.name)).join()
+    assert actors(tmp_path.name) == []
+
+
+def test_workers_in_places_that_the_run_has_no_more_are_ended(cluster: Any, tmp_path: Path) -> None:
+    import ray
+
+    there = {"name": f"{tmp_path.name} another 0 1 0", "namespace": "knowscape", "lifetime": "detached", "num_cpus": 1}
+    ray.remote(Remote).options(**there).remote(600, 600)
+    store, load = VectorStore(tmp_path / "store"), Watched(tmp_path / "seen", 0.02)
+    run(RayWorkers(cluster.address, Job(load, CountingEncoder, run=tmp_path.name)), store)
+    assert_whole(store)
+    assert actors(tmp_path.name) == []
+
+
+def test_a_worker_keeps_its_results_until_they_are_stored() -> None:
+    worker, work = Remote(10**6, 10**6), [Work(n, [f"text {n}"], [str(n)], f"key {n}") for n in range(3)]
+    assert isinstance(worker.start(__version__, lambda _: CountingEncoder(), 1), Ready)
+    for item, stored in zip(work, ([], [], ["key 0"]), strict=True):
+        assert isinstance(worker.encode(item, False, stored), Encoded)
+    again = worker.start(__version__, lambda _: pytest.fail("the model is there"), 1)
+    assert isinstance(again, Ready)
+    assert list(again.held) == ["key 1", "key 2"]
+    assert again.held["key 2"].vectors.tobytes() == CountingEncoder().encode_documents(["text 2"]).tobytes()
 
 
 def test_nothing_to_do_starts_no_worker() -> None:
@@ -314,4 +361,4 @@ def test_the_least_cosine_knows_zero_vectors_other_shapes_and_no_numbers() -> No
 
 
 def test_a_worker_of_another_version_says_so() -> None:
-    assert Remote().start("0.0.9", Watched, 1) == f"it has Knowscape {__version__}, and not 0.0.9"  # type: ignore[arg-type]
+    assert Remote(10**6, 10**6).start("0.0.9", Watched, 1) == f"it has Knowscape {__version__}, and not 0.0.9"  # type: ignore[arg-type]

@@ -111,6 +111,18 @@ def test_a_late_slice_that_another_has_can_be_given_back() -> None:
     assert schedule.complete
 
 
+def test_a_slice_whose_result_is_there_already_is_not_needed_from_the_worker_that_got_it() -> None:
+    schedule = Schedule(slices(3), PATIENCE)
+    assert given_to(schedule, 1) == [0, 1]
+    schedule.needless(1, 0, 5)
+    assert given_to(schedule, 1, 5) == [2]
+    assert schedule.overdue(14) == {}, "it began the next one at 5"
+    assert schedule.finished(1, 1, 14)
+    schedule.needless(1, 2, 14)
+    assert given_to(schedule, 1, 14) == []
+    assert schedule.complete
+
+
 def test_the_slices_of_a_late_worker_that_dies_come_first() -> None:
     schedule = Schedule(slices(9), PATIENCE)
     assert given_to(schedule, 1) == [0, 1]

@@ -1,6 +1,7 @@
 """Chaos on a real cluster: whatever befalls workers, hosts, links and the driver, the bytes are those of a local run.
 
-Five hosts with two workers each, and one where the command runs.  Every worker notes each slice that it begins.
+Five hosts with two workers each, and one where the command runs.  Every worker notes each slice that it begins, so a
+slice that is computed twice is seen, whichever fault it was.
 """
 
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -34,11 +36,11 @@ if any("default_worker" in word for word in sys.orig_argv):
     import os, time
     from knowscape.embed.remote import Remote
     encode = Remote.encode
-    def noted(self, texts, ids, queries):
+    def noted(self, work, *others):
         with open(os.environ["TALLY"], "a", encoding="ascii") as file:
-            file.write(f"{os.environ['ADDRESS']} {texts[0].split()[0]}\\n")
+            file.write(f"{os.environ['ADDRESS']} {os.getpid()} {work.texts[0].split()[0]}\\n")
         time.sleep(float(os.environ["SECONDS"]))
-        return encode(self, texts, ids, queries)
+        return encode(self, work, *others)
     Remote.encode = noted
 """
 # With slices of so many rows.
@@ -50,6 +52,14 @@ rows = int(sys.argv.pop(1))
 knowscape.build.slice_rows = lambda *_, **__: rows
 main()
 """
+
+
+class Begun(NamedTuple):
+    """A slice that a worker of a host began: the process there, and the slice's first word."""
+
+    address: str
+    process: str
+    first: str
 
 
 @dataclass
@@ -75,6 +85,7 @@ class Cluster:
         environment = {
             "PYTHONPATH": os.pathsep.join([str(self.folder), *filter(None, sys.path)]), "TALLY": str(self.tally),
             "ADDRESS": host.address, "SECONDS": str(SECONDS), "GRPC_ENABLE_FORK_SUPPORT": "0",
+            "RAY_preallocate_plasma_memory": "1",
         }  # fmt: skip
         host.run(*ray, *own, *options, env={**os.environ, "RAY_AUTH_MODE": "disabled", **ENVIRONMENT, **environment})
 
@@ -93,10 +104,10 @@ class Cluster:
     def tally(self) -> Path:
         return self.folder / "tally"
 
-    def begun(self) -> list[tuple[str, str]]:
-        """Return the host and the first word of each slice that was begun, in that order."""
+    def begun(self) -> list["Begun"]:
+        """Return the slices that were begun, in that order."""
         lines = self.tally.read_text(encoding="ascii").splitlines() if self.tally.exists() else []
-        return [(line.split()[0], line.split()[1]) for line in lines]
+        return [Begun(*line.split()) for line in lines]
 
     def workers(self) -> list[tuple[Host, int]]:
         return [(host, process) for host in self.hosts for process in host.processes("ray::Remote")]
@@ -124,9 +135,9 @@ def until(happens: Callable[[], object], said: Path, seconds: float = 240) -> No
         time.sleep(0.2)
 
 
-def lines(said: Path, address: str, words: str) -> list[str]:
-    """Return the lines of the command's log that name a worker of a host and say so."""
-    return [line for line in said.read_text().splitlines() if f" of {address} (" in line and words in line]
+def lines(said: Path, address: str, words: str, since: int = 0) -> list[str]:
+    """Return the lines of the command's log, from a character on, that name a worker of a host and say so."""
+    return [line for line in said.read_text()[since:].splitlines() if f" of {address} (" in line and words in line]
 
 
 def kill(killed: list[tuple[Host, int]], said: Path) -> None:
@@ -147,12 +158,26 @@ def freeze(host: Host, said: Path) -> None:
 
 
 def cut(host: Host, said: Path) -> None:
-    """Cut a host off for a minute."""
+    """Cut a host off for a minute, and wait until all its workers, which may be late more than once, are back."""
+    before = len(said.read_text())
+
+    def workers(words: str) -> set[str]:
+        return {line.split(" of ")[0] for line in lines(said, host.address, words, before)}
+
     host.set_link("down")
     time.sleep(60)
     host.set_link("up")
-    until(lambda: len(lines(said, host.address, "answers again")) == WORKERS, said)
-    assert len(lines(said, host.address, "is late with slice")) == WORKERS
+    until(lambda: len(workers("answers again")) == WORKERS, said)
+    assert len(workers("is late with slice")) == WORKERS
+
+
+def fill(host: Host, cluster: Cluster, said: Path) -> None:
+    """Fill a host's disk: its workers go on; when one of them is killed, another cannot start there."""
+    host.fill()
+    before = len(cluster.begun())
+    until(lambda: len([it for it in cluster.begun()[before:] if it.address == host.address]) > 2 * WORKERS, said)
+    os.kill(host.processes("ray::Remote")[0], signal.SIGKILL)
+    until(lambda: lines(said, host.address, "is started anew in"), said)
 
 
 @pytest.mark.soak
@@ -168,34 +193,37 @@ def test_chaos_leaves_no_gap_and_no_double_and_each_fault_is_in_the_log(tmp_path
         frozen, lone, full = chance.sample(ray.hosts[1:], 3)
         print(f"\nseed {seed}; frozen on {frozen.address}, cut off {lone.address}, full {full.address}")
         running = ray.embed(words, rough, said)
-        until(lambda: len({host for host, _ in ray.begun()}) == HOSTS and len(ray.begun()) > 50, said)
+        until(lambda: len({it.address for it in ray.begun()}) == HOSTS and len(ray.begun()) > 50, said)
         killed = chance.sample(ray.workers(), HOSTS * WORKERS // 5)
         kill(killed, said)
         freeze(frozen, said)
         cut(lone, said)
-        full.fill()
-        time.sleep(5)
+        fill(full, ray, said)
         assert running.poll() is None, said.read_text()
         ray.kill_driver()
         running.wait(20)
-        until(lambda: not ray.workers(), said, 20)
-        before = [first for _, first in ray.begun()]
-        committed = {digest for _, digest in rows(rough)}
+        left = len(ray.workers())
+        before, committed = len(ray.begun()), {digest for _, digest in rows(rough)}
         running = ray.embed(words, rough, again)
         until(lambda: lines(again, full.address, "is started anew in"), again)
         (full.disk / "filler").unlink()
-        until(lambda: full.address in [host for host, _ in ray.begun()[len(before) + 9 * WORKERS :]], again)
+        processes = {it.process for it in ray.begun() if it.address == full.address}
+        until(lambda: {it.process for it in ray.begun() if it.address == full.address} - processes, again)
         assert running.wait(900) == 0, again.read_text()
-        after = [first for _, first in ray.begun()[len(before) :]]
+        begun = ray.begun()
+        until(lambda: not ray.workers(), again, 20)
     print(said.read_text() + again.read_text())
     assert rows(rough) == rows(calm)
     assert len(rows(rough)) == SLICES * size
-    faults, twice, lost = len(killed) + 3, len(before) - len(set(before)), set(before) & set(after)
-    print(f"twice by {faults} faults: {twice}; by the driver's death: {len(lost)}; slices: {len({*before, *after})}")
-    assert twice <= faults
-    assert len(after) == len(set(after))
+    assert again.read_text().count("has lost its driver and goes on") == left >= HOSTS * WORKERS - 1
+    times, after = Counter(it.first for it in begun), {it.first for it in begun[before:]}
+    faults = len(killed) + len(["frozen", "cut off", "full", "driver"])
+    print(f"{len(times)} slices; {len(begun) - len(times)} computed twice by {faults} faults")
+    assert len(times) == SLICES
+    assert len(begun) - len(times) <= faults
+    assert max(times.values()) <= 2
     texts = {text.split()[0]: text for text in (json.loads(line)["text"] for line in corpus.read_text().splitlines())}
-    assert not [first for first in lost if sha256_text(texts[first]) in committed], "it was committed, and done again"
+    assert not [first for first in after if sha256_text(texts[first]) in committed], "it was committed, and done again"
 
 
 @pytest.mark.soak
@@ -215,4 +243,4 @@ def test_a_driver_that_is_cut_off_for_more_than_a_minute_goes_on(tmp_path: Path)
     assert "does not answer any more" in said.read_text()
     assert "Traceback" not in said.read_text()
     assert rows(rough) == rows(calm)
-    assert len(begun) <= 100 + 2 * 2 * WORKERS, "of each worker the slice that it computed, and the one that waited"
+    assert len(begun) - len({it.first for it in begun}) <= 1

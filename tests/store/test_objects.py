@@ -341,18 +341,21 @@ class OneWorker:
     """An executor around a worker of a cluster, without the cluster."""
 
     def __init__(self, url: str, twice: bool = False) -> None:
-        self.worker = Remote()
+        self.worker = Remote(10**6, 10**6)
         assert not isinstance(self.worker.start(__version__, lambda _: CountingEncoder(), 1, Shelf(url)), str)
         self._twice = twice
 
     def encode(self, slices: Iterator[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
-        for number, texts, ids in slices:
-            found = self.worker.encode(texts, ids, queries)
+        for work in slices:
+            found = self.worker.encode(work, queries, [])
             if self._twice:  # a slice that was handed out again, whose second result came first
-                found = self.worker.encode(texts, ids, queries)
+                found = self.worker.encode(work, queries, [])
             assert isinstance(found, Encoded)
             assert not found.vectors.size
-            yield number, found
+            yield work.number, found
+
+    def stored(self) -> None:
+        """Nothing is let go."""
 
     def close(self) -> None:
         """Nothing is loaded."""
@@ -377,7 +380,7 @@ def test_drivers_with_workers_and_without_write_at_once(url: str) -> None:
 
 def test_a_worker_that_may_not_write_says_so_before_it_gets_work(url: str, server: ObjectServer) -> None:
     server.fail("GET", "refuse", times=99, status="403 Forbidden", body="<Error><Code>AccessDenied</Code></Error>")
-    said = Remote().start(__version__, lambda _: CountingEncoder(), 1, Shelf(url))
+    said = Remote(10**6, 10**6).start(__version__, lambda _: CountingEncoder(), 1, Shelf(url))
     assert isinstance(said, str)
     assert "is refused to these credentials (AccessDenied)" in said
 

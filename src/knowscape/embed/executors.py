@@ -25,11 +25,12 @@ _MOST_RESTARTS = 5
 
 
 class Work(NamedTuple):
-    """A slice's number, its texts, and the ids that they are stored with."""
+    """A slice's number, its texts, the ids that they are stored with, and a key that is the same for the same texts."""
 
     number: int
     texts: list[str]
     ids: list[str]
+    key: str
 
 
 class Executor(Protocol):
@@ -37,6 +38,9 @@ class Executor(Protocol):
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield every slice's number and result, each once, in any order."""
+
+    def stored(self) -> None:
+        """Take note that all that was yielded is stored for good."""
 
     def close(self) -> None:
         """Free what was loaded; a later call loads it anew."""
@@ -73,6 +77,9 @@ class Threads:
             finally:
                 for _, future in running:
                     future.cancel()
+
+    def stored(self) -> None:
+        """Do nothing: no result is kept."""
 
     def close(self) -> None:
         self._encoder = None
@@ -120,6 +127,9 @@ class Processes:
         except BaseException:  # also where the caller wants no more: what runs is of no use
             self.close()
             raise
+
+    def stored(self) -> None:
+        """Do nothing: no result is kept."""
 
     def close(self) -> None:
         while self._workers:

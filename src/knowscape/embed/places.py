@@ -1,9 +1,10 @@
 """What the workers of a cluster do, and how many places for them a host has."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
+from uuid import uuid4
 
 from knowscape.embed.worker import Shelf
 from knowscape.encoders.spec import Encoder
@@ -16,7 +17,7 @@ class Job:
     """What the workers do: `load(threads)` gives the model on one of them, `reference()` here.
 
     Each host has `workers` of them; None: one for each GPU, or one.  Without `gpus` they run on the CPU.  On a `shelf`
-    they store the vectors themselves.
+    they store the vectors themselves.  A driver takes over the workers that a driver of the same `run` has left.
     """
 
     load: Callable[[int], Encoder]
@@ -24,6 +25,7 @@ class Job:
     workers: int | None = None
     gpus: bool = True
     shelf: Shelf | None = None
+    run: str = field(default_factory=lambda: uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)

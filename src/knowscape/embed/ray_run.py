@@ -1,15 +1,13 @@
 """Encode slices on a Ray cluster: a worker for each GPU, or one for the cores of a host.
 
-Ray starts processes and moves texts and vectors; what is done is known by the driver alone, which commits it.
+Ray starts processes and moves texts and vectors; what is done is known by the driver alone, which commits it.  Workers
+outlive their driver for a while, and keep what it had not committed for the one that comes after it.
 """
 
-import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
@@ -19,17 +17,18 @@ from numpy.typing import NDArray
 from knowscape import __version__
 from knowscape.embed.executors import Work
 from knowscape.embed.places import Job, Slot, slots
-from knowscape.embed.remote import LEAST_COSINE, Remote, least_cosine
+from knowscape.embed.ray_cluster import RayCluster, errors_of_connection, name_of, reason, said
+from knowscape.embed.remote import LEAST_COSINE, Ready, Remote, least_cosine
 from knowscape.embed.schedule import Patience, Schedule
 from knowscape.embed.worker import Encoded
 from knowscape.encoders.engine import CANARIES
-from knowscape.errors import KnowscapeError, MissingExtraError, UsageError, first_line
+from knowscape.errors import KnowscapeError, UsageError
 from knowscape.progress import SILENT, Progress, duration
-from knowscape.ray_environment import ENVIRONMENT
 
 __all__ = ["RayWorkers"]
 
-_DOUBLINGS, _MOST_SAID = 9, 300
+_DOUBLINGS = 9
+_WORDS = 6  # to a worker that has nothing to do, in the time in which it would end
 _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
 
 
@@ -49,18 +48,20 @@ class RayWorkers:
         progress: Progress = SILENT,
         watch: Callable[[list[dict[str, Any]]], None] | None = None,
     ) -> None:
-        self._address, self._job, self._patience, self._progress = address, job, patience, progress
+        self._ray, self._job, self._patience, self._progress = RayCluster(address), job, patience, progress
         self._watcher = watch
         self._workers: dict[int, _Worker] = {}
-        self._flights: dict[Any, tuple[_Worker, int | None]] = {}  # by Ray's reference; a load has no slice
+        self._flights: dict[Any, tuple[_Worker, Work | None]] = {}  # by Ray's reference; a load has no slice
         self._taken: set[Slot] = set()
+        self._left: set[str] = set()  # the names of workers that a driver before has left
+        self._awaited, self._waits_until = set[int](), 0.0  # which of them have not told what they have
+        self._found: dict[str, tuple[_Worker, Encoded]] = {}  # by slice, what they had
         self._late: set[int] = set()  # slices that a worker was late with
         self._failures: Counter[Slot] = Counter()
         self._rests: dict[Slot, float] = {}  # until when
         self._errors: Counter[Slot] = Counter()
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
         self._canaries: NDArray[np.float32] | None = None
-        self._connected = False
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield the slices as they are done.
@@ -77,22 +78,24 @@ class RayWorkers:
             while not schedule.complete:
                 try:
                     yield from self._encode(schedule, queries=queries)
-                except _errors_of_connection() as error:
+                except errors_of_connection() as error:
                     self._connect_again(schedule, error)
         except BaseException:  # also where the caller wants no more: what runs is of no use
             self.close()
             raise
 
+    def stored(self) -> None:
+        """Let the workers forget what was yielded."""
+        for worker in self._workers.values():
+            worker.stored += worker.yielded
+            worker.yielded = []
+
     def close(self) -> None:
         """End the workers, and leave the cluster."""
         for worker in self._workers.values():
-            if _ray().is_initialized():  # else Ray would start one of its own
-                with suppress(*_errors_of_connection()):
-                    _ray().kill(worker.actor)
-        self._workers, self._flights, self._taken = {}, {}, set()
-        if self._connected:
-            _ray().shutdown()
-        self._connected = False
+            self._ray.end(worker.actor)
+        self._forget()
+        self._ray.leave()
 
     def _encode(self, schedule: Schedule, *, queries: bool) -> Iterator[tuple[int, Encoded]]:
         self._looked, self._seen, self._late = 0.0, time.monotonic(), set()
@@ -101,71 +104,69 @@ class RayWorkers:
                 schedule.join(worker.number)
         while not schedule.complete:
             self._look_around(schedule)
-            self._hand_out(schedule, queries=queries)
+            yield from self._hand_out(schedule, queries=queries)
             asked = time.monotonic()
             for reference in self._arrived():
                 yield from self._collect(reference, schedule)
-                self._hand_out(schedule, queries=queries)
+                yield from self._hand_out(schedule, queries=queries)
             # By the time of the question: what has come since then waits for the driver, and nobody is late for that.
             self._watch(schedule, asked)
         for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
             self._stop(worker)  # it computes what another has done
 
     def _connect(self) -> None:
-        for name, value in ENVIRONMENT.items():  # Ray reads them as it is imported
-            os.environ.setdefault(name, value)
-        # The workers of a driver that was killed, or cut off for a minute, end at once, and not half a minute later.
-        os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "0")
-        for part in ("dataclient", "logsclient"):  # what they print is raised, too
-            logging.getLogger(f"ray.util.client.{part}").disabled = True
-        ray = _ray()
-        if ray.is_initialized():
-            return
-        try:
-            ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
-        except (AssertionError, OSError, RuntimeError, ValueError) as error:
-            raise UsageError(
-                f"No Ray cluster answers at {self._address!r} ({_reason(error)}). Accepted: ray://HOST:10001, "
-                "HOST:6379, auto, local. Start one with: ray start --head --disable-usage-stats"
-            ) from error
-        self._connected = True
+        """Connect, and see which workers of this run are there already."""
+        self._ray.connect()
+        self._left = self._ray.names(self._job.run) - {name_of(self._job.run, slot) for slot in self._taken}
+        self._waits_until = time.monotonic() + self._patience.first
 
     def _connect_again(self, schedule: Schedule, error: Exception) -> None:
-        """Connect to a cluster that answered no more, and has ended its workers; KnowscapeError where it stays away."""
-        why = f"The Ray cluster at {self._address} does not answer any more: {_said(error)}."
-        self._progress.note(f"{why} Its workers are started anew when it does.")
+        """Connect to a cluster that answered no more; KnowscapeError where it stays away."""
+        why = f"The Ray cluster at {self._ray.address} does not answer any more: {said(error)}."
+        self._progress.note(f"{why} Its workers keep what they have for {duration(self._patience.idle)}.")
         for number in self._workers:
             schedule.lost(number, why)
-        self._workers, self._flights, self._taken = {}, {}, set()
-        end = time.monotonic() + self._patience.silent
-        while self._connected:  # else it is the caller's connection
-            _ray().shutdown()
+        self._forget()
+        away: tuple[type[Exception], ...] = (UsageError, *errors_of_connection())
+        end = time.monotonic() + self._patience.silent if self._ray.own else 0  # else it is the caller's connection
+        while time.monotonic() < end:
+            self._ray.leave()
             try:
                 return self._connect()
-            except UsageError:
-                if time.monotonic() > end:
-                    break
+            except away:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         raise KnowscapeError(f"{why} What was committed stays; the same command continues.") from error
 
+    def _forget(self) -> None:
+        """Know of no worker any more."""
+        self._workers, self._flights, self._taken, self._found, self._awaited = {}, {}, set(), {}, set()
+
     def _look_around(self, schedule: Schedule) -> None:
-        """Start a worker in each place that has none, and tell what each does."""
-        if time.monotonic() - self._looked < _SECONDS_BETWEEN_LOOKS:
+        """Start a worker in each place that has none, let those that wait know of us, and tell what each does."""
+        now = time.monotonic()
+        if now - self._looked < _SECONDS_BETWEEN_LOOKS:
             return
-        self._looked = time.monotonic()
-        for node in _hosts():
+        self._looked = now
+        for node in self._ray.hosts():
             for slot in slots(node, self._job):
-                if slot not in self._taken and time.monotonic() >= self._rests.get(slot, 0):
+                if slot not in self._taken and now >= self._rests.get(slot, 0):
                     self._start(slot)
+        while self._left:  # in places that this run does not have
+            self._ray.end(self._left.pop())
+        busy = {worker.number for worker, _ in self._flights.values()}
+        for worker in self._workers.values():
+            if worker.number not in busy and now - worker.asked > self._patience.idle / _WORDS:
+                worker.actor.stay.remote()
+                worker.asked = now
         if self._watcher is not None:
             self._watcher(self._states(schedule))
 
     def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
         """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""
         slices: dict[Slot, int] = {}
-        for worker, number in self._flights.values():
-            if number is not None:
-                slices.setdefault(worker.slot, number)
+        for worker, work in self._flights.values():
+            if work is not None:
+                slices.setdefault(worker.slot, work.number)
         at = {worker.slot: worker for worker in self._workers.values()}
         return [
             {
@@ -175,63 +176,70 @@ class RayWorkers:
             for slot in sorted(self._taken, key=str)
         ]  # fmt: skip
 
-    def _start(self, slot: "Slot") -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        there = NodeAffinitySchedulingStrategy(slot.node, soft=False)
-        cores, gpus = slot.cores if slot.gpus == 0 else 0, slot.gpus
-        made = _ray().remote(num_cpus=cores, num_gpus=gpus, max_restarts=0, scheduling_strategy=there)(Remote)
-        worker = _Worker(next(self._numbers), slot, made.remote(), time.monotonic())
+    def _start(self, slot: Slot) -> None:
+        name = name_of(self._job.run, slot)
+        actor = self._ray.actor(name, slot, Remote, self._patience.idle, self._patience.start)
+        worker = _Worker(next(self._numbers), slot, actor, time.monotonic())
         self._taken.add(slot)
         self._workers[worker.number] = worker
-        start = worker.actor.start.remote(__version__, self._job.load, max(1, slot.cores), self._job.shelf)
+        if name in self._left:
+            self._left.remove(name)
+            self._awaited.add(worker.number)
+        start = actor.start.remote(__version__, self._job.load, max(1, slot.cores), self._job.shelf)
         self._flights[start] = worker, None
 
-    def _hand_out(self, schedule: Schedule, *, queries: bool) -> None:
-        """Give every worker a slice, and then another that waits beside it."""
+    def _hand_out(self, schedule: Schedule, *, queries: bool) -> Iterator[tuple[int, Encoded]]:
+        """Give every worker a slice, and then another that waits beside it; yield those whose result is here.
+
+        First the workers that were there before have to tell what they have, or are computing.
+        """
+        if self._awaited and time.monotonic() < self._waits_until:
+            return
         while numbers := schedule.unfilled():
             for number in numbers:
                 if (work := schedule.give(number, time.monotonic())) is None:
                     return
-                worker, (piece, texts, ids) = self._workers[number], work
-                self._withdraw(piece)
-                self._flights[worker.actor.encode.remote(texts, ids, queries)] = worker, piece
+                if (found := self._found.pop(work.key, None)) is not None:
+                    schedule.needless(number, work.number, time.monotonic())
+                    found[0].yielded.append(work.key)
+                    yield work.number, found[1]
+                    continue
+                self._withdraw(work.number)
+                worker = self._workers[number]
+                asked = worker.actor.encode.remote(work, queries, worker.stored)
+                worker.asked, worker.stored = time.monotonic(), []
+                self._flights[asked] = worker, work
 
     def _withdraw(self, number: int) -> None:
         """Tell a worker that is late with a slice, and may not have begun it, that another gets it now."""
         if number in self._late:
-            for reference, (_, waiting) in self._flights.items():
-                if waiting == number:
-                    _ray().cancel(reference)  # one that runs runs on
+            for reference, (_, work) in self._flights.items():
+                if work is not None and work.number == number:
+                    self._ray.cancel(reference)
 
     def _arrived(self) -> list[Any]:
-        """Wait a little for an answer, and return all that are here: with many workers each look takes its time."""
         if not self._flights:
             time.sleep(_TICK)
             return []
-        flights = list(self._flights)
-        if not _ray().wait(flights, timeout=_TICK)[0]:
-            return []
-        arrived: list[Any] = _ray().wait(flights, num_returns=len(flights), timeout=0)[0]
-        return arrived
+        return self._ray.arrived(list(self._flights), _TICK)
 
     def _collect(self, reference: Any, schedule: Schedule) -> Iterator[tuple[int, Encoded]]:
         """Yield a result if it is the first of its slice."""
         from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
-        worker, number = self._flights.pop(reference, (None, None))
+        worker, work = self._flights.pop(reference, (None, None))
         if worker is None:  # it has been ended meanwhile
             return
         try:
-            answer = _ray().get(reference)
+            answer = self._ray.get(reference)
         except TaskCancelledError:
-            if number is not None:
-                schedule.declined(worker.number, number, time.monotonic())
+            if work is not None:
+                schedule.declined(worker.number, work.number, time.monotonic())
         except RayError as error:
-            hopeless = number is None and isinstance(error, RayTaskError)
-            self._end(worker, _reason(error), schedule, out=hopeless)
+            hopeless = work is None and isinstance(error, RayTaskError)
+            self._end(worker, reason(error), schedule, out=hopeless)
         else:
-            if number is None:
+            if work is None:
                 self._admit(worker, answer, schedule)
             elif isinstance(answer, str):
                 self._end(worker, answer, schedule)
@@ -240,20 +248,27 @@ class RayWorkers:
                 if schedule.is_late(worker.number):
                     self._progress.note(f"{worker.slot} answers again.")
                 worker.texts += len(answer.places) + len(answer.reasons)
-                if schedule.finished(worker.number, number, time.monotonic()):
-                    yield number, answer
+                if schedule.finished(worker.number, work.number, time.monotonic()):
+                    worker.yielded.append(work.key)
+                    yield work.number, answer
+                else:
+                    worker.stored.append(work.key)
 
-    def _admit(self, worker: "_Worker", answer: NDArray[np.float32] | str, schedule: Schedule) -> None:
+    def _admit(self, worker: "_Worker", answer: Ready | str, schedule: Schedule) -> None:
         """Let a worker begin whose canaries have the vectors that they have here."""
         if isinstance(answer, str):
             self._end(worker, answer, schedule, out=True)
             return
         if self._canaries is None:
             self._canaries = self._job.reference().encode_documents(list(CANARIES))
-        cosine = least_cosine(self._canaries, answer)
+        cosine = least_cosine(self._canaries, answer.canaries)
         worker.ready, worker.since = cosine >= LEAST_COSINE, time.monotonic()
         if worker.ready:
             schedule.join(worker.number)
+            if worker.number in self._awaited:
+                self._awaited.remove(worker.number)
+                self._found |= {key: (worker, result) for key, result in answer.held.items()}
+                self._progress.note(f"{worker.slot} has lost its driver and goes on; it has {len(answer.held)} slices.")
         else:  # also where it is no number
             why = f"its vectors differ from those computed here: least cosine {cosine:.4f}, bound {LEAST_COSINE}"
             self._end(worker, why, schedule, out=True)
@@ -275,7 +290,7 @@ class RayWorkers:
             self._seen = now
         elif now - self._seen > self._patience.grace:
             raise KnowscapeError(
-                f"The Ray cluster at {self._address} has had no worker for {duration(self._patience.grace)}. "
+                f"The Ray cluster at {self._ray.address} has had no worker for {duration(self._patience.grace)}. "
                 f"{self._why} What was committed stays; the same command continues."
             )
 
@@ -286,7 +301,7 @@ class RayWorkers:
         self._failures[slot] += 1
         self._errors[slot] += 1
         rest = 2.0 ** min(self._failures[slot], _DOUBLINGS) if self._failures[slot] > 1 else 0
-        if slot.node not in {node["NodeID"] for node in _hosts()}:
+        if slot.node not in {node["NodeID"] for node in self._ray.hosts()}:
             became = "is gone with its host"
         elif out:
             self._taken.add(slot)
@@ -299,15 +314,19 @@ class RayWorkers:
         schedule.lost(worker.number, self._why)
 
     def _stop(self, worker: "_Worker") -> None:
-        _ray().kill(worker.actor)
+        self._ray.end(worker.actor)
         del self._workers[worker.number]
+        self._awaited.discard(worker.number)
         self._flights = {ref: flight for ref, flight in self._flights.items() if flight[0] is not worker}
         self._taken.remove(worker.slot)
 
 
 @dataclass(eq=False, slots=True)
 class _Worker:
-    """An actor in its place, since when it is there, or may have work, whether it may, and how many texts are done."""
+    """An actor in its place, since when it is there, or may have work, whether it may, and how many texts are done.
+
+    It keeps its results until it knows that they are stored: those that were yielded, and those that are stored by now.
+    """
 
     number: int
     slot: Slot
@@ -315,6 +334,9 @@ class _Worker:
     since: float
     ready: bool = False
     texts: int = 0
+    asked: float = field(default_factory=time.monotonic)
+    yielded: list[str] = field(default_factory=list)
+    stored: list[str] = field(default_factory=list)
 
 
 def _doing(worker: _Worker | None, schedule: Schedule) -> str:
@@ -329,35 +351,3 @@ def _pace(worker: _Worker | None) -> dict[str, Any]:
     texts = worker.texts if worker is not None and worker.ready else 0
     seconds = time.monotonic() - worker.since if worker is not None else 0.0
     return {"texts": texts, "rate": texts / seconds if seconds else 0.0}
-
-
-def _errors_of_connection() -> tuple[type[Exception], ...]:
-    """Return what Ray raises where its head is out of reach."""
-    _ray()
-    from grpc import RpcError
-
-    return ConnectionError, RpcError
-
-
-def _said(error: Exception) -> str:
-    """Return what an error of the connection says; gRPC's own begins with a heading."""
-    return str(error.details() if hasattr(error, "details") else first_line(error)).rstrip(".")
-
-
-def _hosts() -> list[dict[str, Any]]:
-    """Return the cluster's hosts, as Ray tells of them."""
-    return [node for node in _ray().nodes() if node["Alive"]]
-
-
-def _reason(error: Exception) -> str:
-    """Return what befell a worker: its own error, or what Ray tells behind its heading and list of numbers."""
-    lines = [line.strip() for line in str(getattr(error, "cause", None) or error).splitlines() if line[:1] != "\t"]
-    return " ".join(lines[1:] or lines)[:_MOST_SAID].rstrip(". ")
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("A Ray cluster", "ray") from error
-    return ray

@@ -15,11 +15,12 @@ from knowscape.embed.executors import Executor, Work
 from knowscape.embed.plan import SLICE_ROWS, Slice, plan_slices
 from knowscape.embed.worker import Encoded
 from knowscape.encoders.spec import EncoderSpec
+from knowscape.files import sha256_text
 from knowscape.progress import SILENT, Progress, Stage
 from knowscape.store.cache import VectorCache
 from knowscape.store.vectors import Stored, VectorStore, VectorWriter, vectors_of
 
-__all__ = ["Commits", "Embedded", "Texts", "embed"]
+__all__ = ["Commits", "Embedded", "Texts", "embed", "work_of"]
 
 
 _REMEMBERED = 4
@@ -86,9 +87,10 @@ def embed(
             # The cache links files of this machine.
             keep = partial(cache.keep, spec.fingerprint) if cache and not store.parts.shared else None
             sink = _Sink(these, writer, replace(commits, rows=max(commits.rows, count // _MOST_PARTS)), keep)
-            work = (_work(these, number, part) for number, part in enumerate(slices))
+            work = (work_of(these, number, part) for number, part in enumerate(slices))
             for number, result in executor.encode(work, queries=these.queries):
-                sink.put(slices[number], result, stage)
+                if sink.put(slices[number], result, stage):
+                    executor.stored()
             sink.commit()
         store.set_quarantine(sink.reasons)
     failed = {
@@ -97,8 +99,10 @@ def embed(
     return Embedded(count - len(sink.reasons), len(cached), failed)
 
 
-def _work(these: Texts, number: int, part: Slice) -> Work:
-    return Work(number, [these.texts[row] for row in part.rows], [these.ids[row] for row in part.rows])
+def work_of(these: Texts, number: int, part: Slice) -> Work:
+    """Return a slice of texts as work."""
+    texts, ids, digests = ([column[row] for row in part.rows] for column in (these.texts, these.ids, these.digests))
+    return Work(number, texts, ids, sha256_text(f"{these.queries} {' '.join(digests)}"))
 
 
 def _commit_cached(tables: Iterable[pa.Table], writer: VectorWriter) -> Iterator[str]:
@@ -124,7 +128,8 @@ class _Sink:
         self._waits: deque[float] = deque(maxlen=_REMEMBERED)
         self.reasons: dict[str, str] = {}
 
-    def put(self, part: Slice, result: Encoded, stage: Stage) -> None:
+    def put(self, part: Slice, result: Encoded, stage: Stage) -> bool:
+        """Take a result, and return whether it and all before it are committed."""
         rows = [part.rows[place] for place in result.places]
         if result.part is not None:
             self._stored.append(Stored(result.part, [self._these.digests[row] for row in rows]))
@@ -137,8 +142,9 @@ class _Sink:
         self._waits.append(now - self._before)
         # What would be at stake when the next slice comes.
         at_stake, self._before = now - self._last + max(self._waits), now
-        if at_stake > self._commits.seconds or len(self._rows) >= self._commits.rows:
+        if full := at_stake > self._commits.seconds or len(self._rows) >= self._commits.rows:
             self.commit()
+        return full
 
     def commit(self) -> None:
         if self._rows:

@@ -23,7 +23,7 @@ class Patience:
 
     `times` the mean of what its last slices took, but at least `least`; for its first slice `times` the longest mean of
     any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
-    up; the run ends where for `grace` there is no worker.
+    up; the run ends where for `grace` there is no worker.  A worker that hears of no driver for `idle` ends by itself.
     """
 
     times: float = 5.0
@@ -32,6 +32,7 @@ class Patience:
     silent: float = 900.0
     start: float = 1800.0
     grace: float = 60.0
+    idle: float = 120.0
 
 
 @dataclass(eq=False, slots=True)
@@ -143,14 +144,13 @@ class Schedule:
 
     def declined(self, worker: int, number: int, now: float) -> None:
         """Take note that a worker gives a slice back that it had not begun."""
-        pace = self._paces[worker]
-        oldest = pace.held[0] == number
-        pace.held.remove(number)
-        pace.late = pace.late and bool(pace.held)
-        if oldest:  # else the one that it computes goes on
-            self._begin(worker, pace, now)
-        self._place(worker, pace)
+        self._take(worker, number, now)
         self._put_back(worker, number, self._again)
+
+    def needless(self, worker: int, number: int, now: float) -> None:
+        """Take note that a slice which a worker has not begun has a result from elsewhere."""
+        self._take(worker, number, now)
+        self._open.pop(number, None)
 
     def is_late(self, worker: int) -> bool:
         """Return whether a worker is past its time and has not answered since."""
@@ -197,6 +197,16 @@ class Schedule:
                         f"which begin with {piece.work[1][0][:60]!r}. {why}"
                     )
             self._put_back(worker, number, self._again)
+
+    def _take(self, worker: int, number: int, now: float) -> None:
+        """Take a slice from a worker that has not begun it."""
+        pace = self._paces[worker]
+        oldest = pace.held[0] == number
+        pace.held.remove(number)
+        pace.late = pace.late and bool(pace.held)
+        if oldest:  # else the one that it computes goes on
+            self._begin(worker, pace, now)
+        self._place(worker, pace)
 
     def _begin(self, worker: int, pace: _Pace, now: float) -> None:
         """Take note that a worker begins the oldest of its slices, if it has one."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowscape.encoders.batches import Batch, Batches, TokenBudget, out_of_memory
+from knowscape.encoders.openvino import openvino
 from knowscape.encoders.processor import computes_bf16
 from knowscape.errors import DeviceLostError, KnowscapeError
 
@@ -52,12 +53,10 @@ class NativeEngine:
         batch_tokens: int | None,
         threads: int | None,
     ) -> None:
-        import openvino
-
         self._width = width
         self._budget = TokenBudget(batch_tokens or _BATCH_TOKENS)
         self._lock, self._closed = Lock(), False
-        graph, core = build(), openvino.Core()
+        graph, core = build(), openvino().Core()
         self.precision = "f32" if precision == "auto" else precision
         self._requests = _requests(core, graph, self.precision, threads)
         self._compile: Callable[[], list[Any]] = lambda: _requests(core, build(), self.precision, threads)

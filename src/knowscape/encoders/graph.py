@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from knowscape.encoders.openvino import openvino
 from knowscape.errors import UsageError
 
 __all__ = [
@@ -156,10 +157,9 @@ def _architecture(config: Mapping[str, Any]) -> _Architecture:
 
 class _Graph:
     def __init__(self, config: Mapping[str, Any], architecture: _Architecture, weights: Path) -> None:
-        from openvino import opset13
         from safetensors.numpy import load_file
 
-        self._op: Any = opset13
+        self._op: Any = openvino().opset13
         self._names = architecture
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
         self._hidden = int(config[architecture.hidden])
@@ -183,24 +183,20 @@ class _Graph:
             raise UsageError(f"The weights have {there} positions, config.json names {named}.")
 
     def model(self, pooling: str, normalised: bool) -> Any:
-        import openvino
-
         op = self._op
         ids, mask = self._inputs()
         x = self._encoded(ids, mask)
         pooled = self._mean(x, mask) if pooling == "mean" else self._first(x)
         if normalised:
             pooled = op.normalize_l2(pooled, self._constant(np.array([1])), 1e-24, "add")
-        return openvino.Model([pooled.output(0)], [ids, mask], "encoder")
+        return openvino().Model([pooled.output(0)], [ids, mask], "encoder")
 
     def cross_model(self, *, types: bool) -> Any:
-        import openvino
-
         op = self._op
         inputs = [*self._inputs(), *([op.parameter([-1, -1], np.int32, "types")] if types else [])]
         dense = self._linear(self._first(self._encoded(*inputs, first_only=True)), self._names.head)
         features = op.tanh(dense) if self._names.head_activation == "tanh" else op.relu(dense)
-        return openvino.Model([features.output(0)], inputs, "cross-encoder")
+        return openvino().Model([features.output(0)], inputs, "cross-encoder")
 
     def _inputs(self) -> list[Any]:
         return [self._op.parameter([-1, -1], kind, name) for kind, name in ((np.int32, "ids"), (np.float32, "mask"))]

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from knowscape.encoders.openvino import openvino
+
 __all__ = ["computes_bf16", "describe_devices", "matrix_speed"]
 
 _ROWS, _HIDDEN, _INNER, _PAIRS = 1024, 384, 1536, 12
@@ -14,16 +16,12 @@ _PRECISIONS = ("FP32", "BF16", "FP16", "INT8")
 
 def computes_bf16() -> bool:
     """Return whether the CPU says that it computes in bf16."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def describe_devices() -> dict[str, dict[str, Any]]:
     """Return OpenVINO's devices by its names for them: `name`, and the precisions that each `computes_in` natively."""
-    import openvino
-
-    core = openvino.Core()
+    core = openvino().Core()
     described = {}
     for device in core.available_devices:
         able = set(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
@@ -39,20 +37,18 @@ def matrix_speed(precision: str = "f32") -> float:
 
     `precision` is f32 or bf16; it takes half a second.
     """
-    import openvino
-    from openvino import opset13
-
-    op = opset13
+    vino = openvino()
+    op = vino.opset13
     random = np.random.default_rng(0)
     x = product = op.parameter([_ROWS, _HIDDEN], np.float32)
     # One after the other, so that what goes in and out does not count.
     for size in (_INNER, _HIDDEN) * _PAIRS:
         weights = random.standard_normal((size, product.shape[1]), dtype=np.float32) / 30
         product = op.matmul(product, op.constant(weights), transpose_a=False, transpose_b=True)
-    model = openvino.Model([product.output(0)], [x], "product")
+    model = vino.Model([product.output(0)], [x], "product")
     # As the encoder runs: so many requests side by side as there are streams.
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-    compiled = openvino.Core().compile_model(model, "CPU", options)
+    compiled = vino.Core().compile_model(model, "CPU", options)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
     requests = [compiled.create_infer_request() for _ in range(streams)]
     inputs = [random.standard_normal((_ROWS, _HIDDEN), dtype=np.float32)]
