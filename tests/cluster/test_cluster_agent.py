@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,8 +76,20 @@ def test_another_joins_the_head_under_the_address_that_is_named(
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.9 40000 10.0.0.2 22")
     words = command(tmp_path, head="10.0.0.1:6379", inside="192.168.0.2", cores=4)
-    assert "start --address 10.0.0.1:6379 --node-ip-address=192.168.0.2 --num-cpus=4 --num-gpus=0" in words
+    assert "start --address 10.0.0.1:6379 " in words
+    assert " --node-ip-address=192.168.0.2 --num-cpus=4 --num-gpus=0" in words
     assert "client" not in words
+
+
+@pytest.mark.parametrize(
+    ("memory", "free", "found"), [(10**12, 10**11, 2 * 10**9), (10**10, 10**10, 10**9), (10**12, 64 * 10**6, 10**8)]
+)
+def test_a_tenth_of_the_memory_is_shared_but_what_is_there_and_some_gigabytes(
+    monkeypatch: pytest.MonkeyPatch, memory: int, free: int, found: int
+) -> None:
+    monkeypatch.setattr(agent, "_memory", lambda: {"MemTotal": memory})
+    monkeypatch.setattr(agent.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert agent._shared_memory() == found
 
 
 def test_one_command_at_a_time_works_on_a_host_and_any_may_look(tmp_path: Path) -> None:

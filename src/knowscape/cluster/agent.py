@@ -28,6 +28,8 @@ _GRACE, _REACH, _TICK, _TOLD = 3.0, 10.0, 0.2, 600
 # What an environment takes, in bytes, with pip's cache and temporary files: 1.1 GB were measured without torch; with it
 # the sizes of its wheels, CUDA included, are counted twice.
 _ROOM, _ROOM_TORCH = 2_500_000_000, 15_000_000_000
+# Shared memory for texts and vectors on their way, in bytes: slices of a few MB, two for each worker.
+_LEAST_SHARED, _MOST_SHARED = 100_000_000, 2_000_000_000
 _RECORD, _LOCK, _LOG = "host.json", "lock", "log"
 # Where workers keep models if the host has no such cache: what was not there before is gone after `down`.
 _CACHES = {"KNOWSCAPE_CACHE": "~/.cache/knowscape", "HF_HOME": "~/.cache/huggingface"}
@@ -281,11 +283,17 @@ def _command(place: Place, asked: dict[str, Any]) -> list[str]:
     # Else the address that ssh has reached; the third of four words.
     address = asked["inside"] or "".join(os.environ.get("SSH_CONNECTION", "").split(" ")[2:3])
     gpus = len(asked["gpus"]) if isinstance(asked["gpus"], list) else asked["gpus"]
-    own = [f"--node-ip-address={address}"] if address else []
+    own = [f"--object-store-memory={_shared_memory()}", *([f"--node-ip-address={address}"] if address else [])]
     cores = [f"--num-cpus={asked['cores']}"] if asked["cores"] else []
     folder = f"--temp-dir={_ray_folder(place)}"
     ray = str(place.folder / "venv" / "bin" / "python"), "-m", "ray.scripts.scripts"
     return [*ray, "start", *role, *door, *own, *cores, f"--num-gpus={gpus}", folder, "--disable-usage-stats"]
+
+
+def _shared_memory() -> int:
+    """Return how much of it Ray may have, which it sets aside at once: where it is missing later, Ray ends there."""
+    free = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else 0
+    return max(_LEAST_SHARED, min(_MOST_SHARED, _memory()["MemTotal"] // 10, free * 8 // 10))
 
 
 def _ray_folder(place: Place) -> Path:
@@ -320,8 +328,7 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
     """Return what the host does: whether Ray runs, memory in bytes, and of each GPU its use and memory."""
     place = Place(asked["folder"], asked["owner"], reads=True)
     found = place.processes() if place.record else {}
-    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-    memory = {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines}
+    memory = _memory()
     ray = sum(int(Path(f"/proc/{n}/statm").read_text().split()[1]) for n in found) * os.sysconf("SC_PAGE_SIZE")
     return {
         "address": _node_address(found), "held": ray, "memory": memory["MemTotal"], "free": memory["MemAvailable"],
@@ -329,11 +336,15 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _memory() -> dict[str, int]:
+    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines}
+
+
 def _node_address(found: dict[int, str]) -> str | None:
     """Return the address under which the cluster knows this host; None where Ray does not run."""
     for process in [process for process, program in found.items() if program == "raylet"]:
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-        for word in words:
+        for word in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0"):
             if word.startswith(b"--node_ip_address="):
                 return os.fsdecode(word.partition(b"=")[2])
     return None

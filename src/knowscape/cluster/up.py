@@ -126,7 +126,8 @@ def _start(file: ClusterFile, cluster: Cluster, ready: _Answers) -> tuple[State 
     """Start Ray on the first host that can be the head, and on the others, which join it."""
     asked = {
         "owner": cluster.owner, "token": cluster.token(file.token),
-        "ray_port": file.ray_port, "client_port": file.client_port, "environment": ENVIRONMENT,
+        "ray_port": file.ray_port, "client_port": file.client_port,
+        "environment": {**ENVIRONMENT, "RAY_preallocate_plasma_memory": "1"},  # see the agent's `_shared_memory`
     }  # fmt: skip
 
     def start(member: Member, head: State | None = None) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class RayCluster:
 
     def actor(self, name: str, slot: Slot, made_by: type, *given: Any) -> Any:
         """Return the actor of that name in its place, made if need be: it outlives the connection."""
+        from ray.util.client.common import ClientActorClass, ClientActorHandle
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         options = {
@@ -65,7 +66,12 @@ class RayCluster:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(slot.node, soft=False),
             "name": name, "namespace": _NAMESPACE, "lifetime": "detached", "get_if_exists": True,
         }  # fmt: skip
-        return _ray().remote(made_by).options(**options).remote(*given)
+        found = _ray().remote(made_by).options(**options).remote(*given)
+        if isinstance(
+            found, ClientActorHandle
+        ):  # else it asks a process, started for that on any host, for the methods
+            found = ClientActorHandle(found.actor_ref, ClientActorClass(made_by))
+        return found
 
     def end(self, actor: Any) -> None:
         """End an actor, given itself or its name; where the cluster is out of reach it ends by itself."""
