@@ -257,21 +257,28 @@ from knowscape.embed.places import Job
 from knowscape.embed.ray_run import RayWorkers
 from knowscape.embed.schedule import Patience
 from knowscape.store.vectors import VectorStore
-address, folder, idle = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+address, folder, idle, notes = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), test_ray.Notes()
 job = Job(Watched(folder / "seen", 0.3), CountingEncoder, run=folder.name)
-test_ray.run(RayWorkers(address, job, patience=Patience(idle=idle)), VectorStore(folder / "store"))
+workers = RayWorkers(address, job, patience=Patience(idle=idle), progress=notes)
+print(test_ray.run(workers, VectorStore(folder / "store")).computed, *notes.lines, sep="\\n")
 """
 
 
-def killed_driver(cluster: Any, folder: Path, idle: float = 60) -> Watched:
-    """Run a driver until it has stored three slices, and kill it; returns what its workers began."""
-    store, paths = VectorStore(folder / "store"), os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    command = [sys.executable, "-c", DRIVER, cluster.address, str(folder), str(idle)]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}) as driver:
+def driver(cluster: Any, folder: Path, idle: float = 60) -> "subprocess.Popen[str]":
+    """Begin a run in a process of its own, as a client of the cluster."""
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-c", DRIVER, cluster.door, str(folder), str(idle)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True)
+
+
+def kill_driver(cluster: Any, folder: Path, idle: float = 60) -> VectorStore:
+    """Kill a driver when it has stored three slices; returns the store."""
+    store = VectorStore(folder / "store")
+    with driver(cluster, folder, idle) as running:
         during(lambda: len(store.done()) >= 3 * ROWS).join()
-        driver.kill()
+        running.kill()
     assert 3 * ROWS <= len(store.done()) < len(TEXTS)
-    return Watched(folder / "seen", 0.02)
+    return store
 
 
 def actors(run: str) -> list[str]:
@@ -281,19 +288,21 @@ def actors(run: str) -> list[str]:
 
 
 def test_what_workers_had_when_their_driver_died_is_not_computed_again(cluster: Any, tmp_path: Path) -> None:
-    load, store, notes = killed_driver(cluster, tmp_path), VectorStore(tmp_path / "store"), Notes()
+    store, load = kill_driver(cluster, tmp_path), Watched(tmp_path / "seen")
     missing = len(TEXTS) - len(store.done())
-    job = Job(load, CountingEncoder, run=tmp_path.name)
-    assert run(RayWorkers(cluster.address, job, progress=notes), store).computed == missing
+    with driver(cluster, tmp_path) as running:
+        said = running.communicate(timeout=120)[0].splitlines()
+    assert said[0] == str(missing)
+    assert len([line for line in said if " has lost its driver and goes on; it has " in line]) == 2, said
     assert_whole(store)
     assert sorted(first for _, first in load.said()) == sorted(FIRST)
     assert len({process for process, _ in load.said()}) == 2
-    assert len([line for line in notes.lines if " has lost its driver and goes on; it has " in line]) == 2, notes.lines
+    during(lambda: not actors(tmp_path.name)).join()
     assert actors(tmp_path.name) == []
 
 
 def test_workers_whose_driver_does_not_come_back_end_by_themselves(cluster: Any, tmp_path: Path) -> None:
-    killed_driver(cluster, tmp_path, idle=2)
+    kill_driver(cluster, tmp_path, idle=2)
     assert len(actors(tmp_path.name)) == 2
     during(lambda: not actors(tmp_path.name)).join()
     assert actors(tmp_path.name) == []

@@ -67,9 +67,7 @@ class RayCluster:
             "name": name, "namespace": _NAMESPACE, "lifetime": "detached", "get_if_exists": True,
         }  # fmt: skip
         found = _ray().remote(made_by).options(**options).remote(*given)
-        if isinstance(
-            found, ClientActorHandle
-        ):  # else it asks a process, started for that on any host, for the methods
+        if isinstance(found, ClientActorHandle):  # else it starts a process on some host to tell the methods
             found = ClientActorHandle(found.actor_ref, ClientActorClass(made_by))
         return found
 
