@@ -308,6 +308,35 @@ def test_workers_whose_driver_does_not_come_back_end_by_themselves(cluster: Any,
     assert actors(tmp_path.name) == []
 
 
+def test_workers_whose_driver_is_gone_make_room_for_those_of_another(cluster: Any, tmp_path: Path) -> None:
+    kill_driver(cluster, tmp_path)
+    store, load = VectorStore(tmp_path / "other"), Watched(tmp_path / "other seen", 0.02)
+    assert run(workers(cluster, load, patience=Patience(quiet=1)), store).computed == len(TEXTS)
+    assert_whole(store)
+    assert actors(tmp_path.name) == []
+
+
+def test_workers_whose_driver_is_there_stay_where_another_waits(cluster: Any, tmp_path: Path) -> None:
+    """One computes for long, and one has nothing to do."""
+    load, hold, patience = Watched(tmp_path / "seen", 0.02), tmp_path / "seen" / "hold", Patience(quiet=3)
+    hold.touch()
+    with closing(workers(cluster, load, patience=patience)) as first:
+        one = Thread(target=lambda: list(first.encode([Work(0, TEXTS[:ROWS], [], "0")])))
+        one.start()
+        during(lambda: len(load.said()) == 1).join()
+        store, other = VectorStore(tmp_path / "other"), Watched(tmp_path / "other seen", 0.02)
+        two = Thread(target=run, args=(workers(cluster, other, patience=patience), store))
+        two.start()
+        time.sleep(8)
+        assert len(actors("")) == 4
+        assert other.said() == []
+        hold.unlink()
+        one.join()
+    two.join()
+    assert_whole(store)
+    assert len(load.said()) == 1
+
+
 def test_workers_in_places_that_the_run_has_no_more_are_ended(cluster: Any, tmp_path: Path) -> None:
     import ray
 

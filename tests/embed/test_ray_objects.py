@@ -18,6 +18,7 @@ from faults.drill import make_corpus, make_model, rows
 from knowscape.embed.places import Job
 from knowscape.embed.ray_run import RayWorkers
 from knowscape.embed.run import Commits, Embedded, Texts, embed
+from knowscape.embed.schedule import Patience
 from knowscape.embed.worker import Shelf
 from knowscape.files import sha256_text
 from knowscape.pull.run import pull_url
@@ -57,7 +58,7 @@ def cluster(server: ObjectServer, patch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def run(address: str, url: str, load: Watched) -> Embedded:
     job = Job(load, CountingEncoder, shelf=Shelf(url))
-    with closing(RayWorkers(address, job)) as executor:
+    with closing(RayWorkers(address, job, patience=Patience(quiet=2))) as executor:
         these, commits = Texts(TEXTS, TEXTS, DIGESTS), Commits(seconds=0.2, slice_rows=ROWS)
         return embed(these, spec=SPEC, executor=executor, store=VectorStore(atlas_path(url)), commits=commits)
 

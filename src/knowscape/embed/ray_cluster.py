@@ -50,15 +50,13 @@ class RayCluster:
         """Return the hosts that are there, as Ray tells of them."""
         return [node for node in _ray().nodes() if node["Alive"]]
 
-    def names(self, run: str) -> set[str]:
-        """Return the names of a run's actors that are there."""
+    def names(self) -> set[str]:
+        """Return the names of the actors that are there, each with its run as the first word."""
         found = _ray().util.list_named_actors(all_namespaces=True)
-        names = (actor["name"] for actor in found if actor["namespace"] == _NAMESPACE)
-        return {name for name in names if name.startswith(f"{run} ")}
+        return {actor["name"] for actor in found if actor["namespace"] == _NAMESPACE}
 
     def actor(self, name: str, slot: Slot, made_by: type, *given: Any) -> Any:
         """Return the actor of that name in its place, made if need be: it outlives the connection."""
-        from ray.util.client.common import ClientActorClass, ClientActorHandle
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         options = {
@@ -66,17 +64,18 @@ class RayCluster:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(slot.node, soft=False),
             "name": name, "namespace": _NAMESPACE, "lifetime": "detached", "get_if_exists": True,
         }  # fmt: skip
-        found = _ray().remote(made_by).options(**options).remote(*given)
-        if isinstance(found, ClientActorHandle):  # else it starts a process on some host to tell the methods
-            found = ClientActorHandle(found.actor_ref, ClientActorClass(made_by))
-        return found
+        return _knowing(_ray().remote(made_by).options(**options).remote(*given), made_by)
+
+    def named(self, name: str, made_by: type) -> Any:
+        """Return the actor of that name; ValueError where it is gone."""
+        return _knowing(_ray().get_actor(name, namespace=_NAMESPACE), made_by)
 
     def end(self, actor: Any) -> None:
-        """End an actor, given itself or its name; where the cluster is out of reach it ends by itself."""
+        """End an actor; where the cluster is out of reach it ends by itself."""
         if not _ray().is_initialized():  # else Ray would start one of its own
             return
-        with suppress(*errors_of_connection(), ValueError):  # it is gone
-            _ray().kill(_ray().get_actor(actor, namespace=_NAMESPACE) if isinstance(actor, str) else actor)
+        with suppress(*errors_of_connection()):
+            _ray().kill(actor)
 
     def arrived(self, references: list[Any], seconds: float) -> list[Any]:
         """Wait so long for an answer, and return all that are here: with many workers each look takes its time."""
@@ -97,6 +96,14 @@ class RayCluster:
 def name_of(run: str, slot: Slot) -> str:
     """Return the name of a run's actor in a place; one that has other cores there is another one."""
     return f"{run} {slot.node} {slot.number} {slot.cores} {slot.gpus:g}"
+
+
+def _knowing(actor: Any, made_by: type) -> Any:
+    """Return the actor with its methods, which a client otherwise starts a process on some host to learn."""
+    from ray.util.client.common import ClientActorClass, ClientActorHandle
+
+    client = isinstance(actor, ClientActorHandle)
+    return ClientActorHandle(actor.actor_ref, ClientActorClass(made_by)) if client else actor
 
 
 def errors_of_connection() -> tuple[type[Exception], ...]:

@@ -7,6 +7,7 @@ outlive their driver for a while, and keep what it had not committed for the one
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
@@ -28,7 +29,7 @@ from knowscape.progress import SILENT, Progress, duration
 __all__ = ["RayWorkers"]
 
 _DOUBLINGS = 9
-_WORDS = 6  # to a worker that has nothing to do, in the time in which it would end
+_WORDS = 3  # to a worker that has nothing to do, in the time after which it counts as left alone
 _SECONDS_BETWEEN_LOOKS, _TICK = 1.0, 0.2
 
 
@@ -60,6 +61,7 @@ class RayWorkers:
         self._failures: Counter[Slot] = Counter()
         self._rests: dict[Slot, float] = {}  # until when
         self._errors: Counter[Slot] = Counter()
+        self._begged = 0.0
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
         self._canaries: NDArray[np.float32] | None = None
 
@@ -117,7 +119,8 @@ class RayWorkers:
     def _connect(self) -> None:
         """Connect, and see which workers of this run are there already."""
         self._ray.connect()
-        self._left = self._ray.names(self._job.run) - {name_of(self._job.run, slot) for slot in self._taken}
+        taken = {name_of(self._job.run, slot) for slot in self._taken}
+        self._left = {name for name in self._ray.names() if name.startswith(self._job.run)} - taken
         self._waits_until = time.monotonic() + self._patience.first
 
     def _connect_again(self, schedule: Schedule, error: Exception) -> None:
@@ -152,14 +155,27 @@ class RayWorkers:
                 if slot not in self._taken and now >= self._rests.get(slot, 0):
                     self._start(slot)
         while self._left:  # in places that this run does not have
-            self._ray.end(self._left.pop())
-        busy = {worker.number for worker, _ in self._flights.values()}
-        for worker in self._workers.values():
-            if worker.number not in busy and now - worker.asked > self._patience.idle / _WORDS:
-                worker.actor.stay.remote()
-                worker.asked = now
+            with suppress(ValueError):
+                self._ray.end(self._ray.named(self._left.pop(), Remote))
+        self._speak(now)
         if self._watcher is not None:
             self._watcher(self._states(schedule))
+
+    def _speak(self, now: float) -> None:
+        """Let workers that have nothing to do know of us, and ask those of others for room where ours wait for it."""
+        pause = self._patience.quiet / _WORDS
+        busy = {worker.number for worker, _ in self._flights.values()}
+        for worker in self._workers.values():
+            if worker.number not in busy and now - worker.asked > pause:
+                worker.actor.stay.remote()
+                worker.asked = now
+        if all(worker.ready or now - max(worker.since, self._begged) < pause for worker in self._workers.values()):
+            return
+        self._begged = now
+        for name in self._ray.names():
+            if not name.startswith(self._job.run):
+                with suppress(ValueError):
+                    self._ray.named(name, Remote).make_room.remote(self._patience.quiet)
 
     def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
         """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""

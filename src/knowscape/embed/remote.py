@@ -36,7 +36,7 @@ class Remote:
     """A worker's end; what it cannot do it says in a sentence, since not every error survives the way back.
 
     It outlives its driver, and keeps what it has computed until a driver says that it is stored: the next one has it
-    from `start`.  It ends by itself after `idle` seconds without a driver's word, or `busy` seconds over one thing.
+    from `start`.  It ends by itself after `idle` seconds without its driver's word, or `busy` seconds over one thing.
     """
 
     def __init__(self, idle: float, busy: float) -> None:
@@ -80,9 +80,13 @@ class Remote:
             return found
 
     def stay(self) -> None:
-        """Hear that there is a driver."""
+        """Hear that its driver is there."""
         with self._watch.at_work():
             pass
+
+    def make_room(self, quiet: float) -> None:
+        """End if its driver has not said a word for so many seconds: another driver has use for the place."""
+        self._watch.end_after(quiet)
 
 
 class _Watch:
@@ -101,12 +105,16 @@ class _Watch:
         finally:
             self._state = time.monotonic(), False
 
+    def end_after(self, idle: float) -> None:
+        """End the process if it has been idle for so many seconds, or busy for too many."""
+        since, at_work = self._state
+        if time.monotonic() - since > (self._busy if at_work else idle):
+            os._exit(0)  # whatever else the process is doing
+
     def _look(self) -> None:
         while True:
             time.sleep(min(self._idle, self._busy) / _LOOKS)
-            since, at_work = self._state
-            if time.monotonic() - since > (self._busy if at_work else self._idle):
-                os._exit(0)  # whatever else the process is doing
+            self.end_after(self._idle)
 
 
 def least_cosine(here: NDArray[np.float32], there: NDArray[np.float32]) -> float:

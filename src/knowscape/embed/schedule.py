@@ -23,7 +23,8 @@ class Patience:
 
     `times` the mean of what its last slices took, but at least `least`; for its first slice `times` the longest mean of
     any worker, but at least `first`.  One that takes `silent` for a slice, or `start` to load the model, is given
-    up; the run ends where for `grace` there is no worker.  A worker that hears of no driver for `idle` ends by itself.
+    up; the run ends where for `grace` there is no worker.  A worker that does not hear of its driver for `idle` ends by
+    itself, and after `quiet` where another driver needs its place.
     """
 
     times: float = 5.0
@@ -32,7 +33,8 @@ class Patience:
     silent: float = 900.0
     start: float = 1800.0
     grace: float = 60.0
-    idle: float = 120.0
+    idle: float = 300.0
+    quiet: float = 30.0
 
 
 @dataclass(eq=False, slots=True)
