@@ -7,6 +7,7 @@ outlive their driver for a while, and keep what it had not committed for the one
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -63,7 +64,7 @@ class RayWorkers:
         self._errors: Counter[Slot] = Counter()
         self._begged = 0.0
         self._numbers, self._looked, self._seen, self._why = count(), 0.0, 0.0, "No host offers a GPU or a core."
-        self._canaries: NDArray[np.float32] | None = None
+        self._canaries: Future[NDArray[np.float32]] | None = None
 
     def encode(self, slices: Iterable[Work], *, queries: bool = False) -> Iterator[tuple[int, Encoded]]:
         """Yield the slices as they are done.
@@ -75,6 +76,7 @@ class RayWorkers:
         if (first := next(source, None)) is None:
             return
         schedule = Schedule(chain([first], source), self._patience)
+        self._canaries = self._canaries or self._computed_here()
         try:
             self._connect()
             while not schedule.complete:
@@ -115,6 +117,13 @@ class RayWorkers:
             self._watch(schedule, asked)
         for worker in {worker.number: worker for worker, _ in self._flights.values() if worker.ready}.values():
             self._stop(worker)  # it computes what another has done
+
+    def _computed_here(self) -> "Future[NDArray[np.float32]]":
+        """Begin to compute the canaries' vectors, while the cluster is reached and its workers load the model."""
+        pool = ThreadPoolExecutor(1)
+        computed = pool.submit(lambda: self._job.reference().encode_documents(list(CANARIES)))
+        pool.shutdown(wait=False)
+        return computed
 
     def _connect(self) -> None:
         """Connect, and see which workers of this run are there already."""
@@ -275,9 +284,8 @@ class RayWorkers:
         if isinstance(answer, str):
             self._end(worker, answer, schedule, out=True)
             return
-        if self._canaries is None:
-            self._canaries = self._job.reference().encode_documents(list(CANARIES))
-        cosine = least_cosine(self._canaries, answer.canaries)
+        assert self._canaries is not None
+        cosine = least_cosine(self._canaries.result(), answer.canaries)
         worker.ready, worker.since = cosine >= LEAST_COSINE, time.monotonic()
         if worker.ready:
             schedule.join(worker.number)
