@@ -30,7 +30,7 @@ TICK, NOBODY = 0.2, -1
 class Costs:
     """Seconds of the driver's thread, as cluster_costs.py measured them on two cores, and what its host can do."""
 
-    hand_out: float = 1.1e-3  # a slice of 2,048 texts into Ray's object store
+    hand_out: float = 1.5e-3  # a slice of 2,048 texts made, named and put into Ray's object store
     look: float = 0.2e-6  # for each slice under way, each time it asks what has come
     take: float = 0.4e-3  # a result out of Ray's object store
     note: float = 0.1e-3  # a result without vectors
