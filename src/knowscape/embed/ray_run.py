@@ -38,7 +38,8 @@ class RayWorkers:
     """An executor on the Ray cluster at `address`, as Ray takes it: ray://HOST:PORT, HOST:PORT, auto or local.
 
     Hosts may join and leave while it runs.  A worker has to give the canaries the driver's vectors before it gets work.
-    `watch` is told every second what each worker does.
+    Workers that a driver of the same run has left behind are taken over, with what they have computed.  `watch` is told
+    every second what each worker does.
     """
 
     def __init__(
