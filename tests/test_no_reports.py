@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from faults.drill import make_corpus
 from knowscape.encoders.catalogue import DEFAULT_MODEL, entry
-from knowscape.encoders.weights import fetch_weights
+from knowscape.encoders.weights import cache_folder, fetch_weights
 
 # Whoever connects, asks for an address or starts a process, from whatever thread, is on the list.
 CODE = """
@@ -22,14 +24,17 @@ finally:
 """
 
 
-def test_embedding_connects_to_nobody_and_leaves_nothing_at_home(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["embed", "demo"])
+def test_nobody_hears_of_a_command_and_nothing_is_left_at_home(command: str, tmp_path: Path) -> None:
     (corpus, _), home = make_corpus(tmp_path, 50), tmp_path / "home"
     home.mkdir()
     model = fetch_weights(entry(DEFAULT_MODEL))  # which OpenVINO runs
-    command = ["embed", corpus, "--model", model, "-o", tmp_path / "x.atlas", "--no-cache"]
-    environment = {"HOME": str(home), "PYTHONPATH": ":".join(sys.path)}  # none that says that this is a test
+    embed = ["embed", corpus, "--model", model, "-o", "x.atlas", "--no-cache"]
+    words = embed if command == "embed" else ["demo", "--no-serve"]
+    # None that says that this is a test.
+    environment = {"HOME": str(home), "PYTHONPATH": ":".join(sys.path), "KNOWSCAPE_CACHE": str(cache_folder())}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, command)], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", CODE, *map(str, words)], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"

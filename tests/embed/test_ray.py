@@ -310,9 +310,10 @@ def test_workers_whose_driver_does_not_come_back_end_by_themselves(cluster: Any,
 
 def test_workers_whose_driver_is_gone_make_room_for_those_of_another(cluster: Any, tmp_path: Path) -> None:
     kill_driver(cluster, tmp_path)
-    store, load = VectorStore(tmp_path / "other"), Watched(tmp_path / "other seen", 0.02)
-    assert run(workers(cluster, load, patience=Patience(quiet=1)), store).computed == len(TEXTS)
+    store, load, notes = VectorStore(tmp_path / "other"), Watched(tmp_path / "other seen", 0.02), Notes()
+    assert run(workers(cluster, load, notes, Patience(quiet=1)), store).computed == len(TEXTS)
     assert_whole(store)
+    assert notes.lines == ["2 workers of other commands are there; they go if their command has ended."]
     assert actors(tmp_path.name) == []
 
 

@@ -181,11 +181,15 @@ class RayWorkers:
                 worker.asked = now
         if all(worker.ready or now - max(worker.since, self._begged) < pause for worker in self._workers.values()):
             return
+        others = [name for name in self._ray.names() if not name.startswith(self._job.run)]
+        if others and not self._begged:
+            self._progress.note(
+                f"{len(others)} workers of other commands are there; they go if their command has ended."
+            )
         self._begged = now
-        for name in self._ray.names():
-            if not name.startswith(self._job.run):
-                with suppress(ValueError):
-                    self._ray.named(name, Remote).make_room.remote(self._patience.quiet)
+        for name in others:
+            with suppress(ValueError):
+                self._ray.named(name, Remote).make_room.remote(self._patience.quiet)
 
     def _states(self, schedule: Schedule) -> list[dict[str, Any]]:
         """Return for each place: its worker's slice, texts done and texts a second, and how often it has failed."""
