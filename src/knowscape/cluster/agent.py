@@ -291,7 +291,7 @@ def _command(place: Place, asked: dict[str, Any]) -> list[str]:
 
 
 def _shared_memory() -> int:
-    """Return how much of it Ray may have, which it sets aside at once: where it is missing later, Ray ends there."""
+    """Return how many bytes of it Ray may have, and sets aside as it starts; it ends where it finds none later."""
     free = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else 0
     return max(_LEAST_SHARED, min(_MOST_SHARED, _memory()["MemTotal"] // 10, free * 8 // 10))
 
